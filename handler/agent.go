@@ -1,0 +1,207 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/mlfmonde/cluster/handler/app"
+	"github.com/mlfmonde/cluster/handler/execute"
+	"github.com/mlfmonde/cluster/handler/inspect"
+	"github.com/mlfmonde/cluster/handler/ledger"
+	"github.com/mlfmonde/cluster/handler/port"
+)
+
+// Agent is one incarnation of the handler on one node.
+type Agent struct {
+	*execute.Node
+
+	mu        sync.Mutex
+	busy      map[string]bool          // apps with a task
+	again     map[string]bool          // apps to look at once more
+	published uint64                   // KV index up to which the edge is published
+	away      map[string]time.Duration // absent nodes, since when by this node's clock
+	stalled   map[string]stall         // operations of others, when they last moved
+}
+
+// New is a handler at the start of an incarnation. memo may be shared; the
+// incarnation must differ from every earlier one of this node.
+func New(c execute.Config, w port.World, incarnation string, memo *inspect.Memo) *Agent {
+	return &Agent{
+		Node: execute.New(c, w, incarnation, memo),
+		busy: map[string]bool{}, again: map[string]bool{},
+		away: map[string]time.Duration{}, stalled: map[string]stall{},
+	}
+}
+
+// Run works until ctx ends: it joins the cluster, brings every app it finds to
+// what the KV says, and then follows requests, operations and events.
+func (a *Agent) Run(ctx context.Context) error {
+	err := a.Until(ctx, "join the cluster", func() error { return a.join(ctx) })
+	if err != nil {
+		return err
+	}
+	a.Tasks.Go(ctx, "presence", a.presence)
+	for _, prefix := range []string{ledger.Records, ledger.Maintenance, "swarm/"} {
+		a.Tasks.Go(ctx, "edge "+prefix, func(ctx context.Context) { a.follow(ctx, prefix, a.Times.Poll, a.publish) })
+	}
+	a.Tasks.Go(ctx, "requests", func(ctx context.Context) { a.follow(ctx, ledger.Requests, a.Times.Poll, a.take) })
+	a.Tasks.Go(ctx, "operations", a.operations)
+	a.Tasks.Go(ctx, "events", a.events)
+	a.Tasks.Go(ctx, "poll", a.poll)
+	for ctx.Err() == nil {
+		_ = a.Clock.Sleep(ctx, time.Hour)
+	}
+	return context.Cause(ctx)
+}
+
+// join shows this node's presence and what its edge has published.
+func (a *Agent) join(ctx context.Context) error {
+	a.mu.Lock()
+	m := app.Member{Name: a.Config.Node, Version: a.Version, Published: a.published}
+	a.mu.Unlock()
+	return a.Presence.Join(ctx, m)
+}
+
+// presence renews the session. Without Consul it says so and tries again.
+func (a *Agent) presence(ctx context.Context) {
+	for a.Clock.Sleep(ctx, a.Times.Beat) == nil {
+		if err := a.join(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Warn("no presence", "node", a.Config.Node, "err", err)
+		}
+	}
+}
+
+// follow calls f at once, at each change below prefix and at least every max.
+func (a *Agent) follow(ctx context.Context, prefix string, max time.Duration, f func(context.Context) error) {
+	var index uint64
+	for ctx.Err() == nil {
+		next, err := a.KV.Wait(ctx, prefix, index, max)
+		if err == nil {
+			err = f(ctx)
+		}
+		if err != nil {
+			if ctx.Err() == nil {
+				a.Log.Warn("cannot follow", "node", a.Config.Node, "prefix", prefix, "err", err)
+			}
+			_ = a.Clock.Sleep(ctx, a.Times.Beat)
+			continue
+		}
+		index = next
+	}
+}
+
+// publish makes the edge follow the KV and shows how far it is.
+func (a *Agent) publish(ctx context.Context) error {
+	index, err := a.Edge.Publish(ctx)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	known := a.published >= index
+	a.published = max(a.published, index)
+	a.mu.Unlock()
+	if known {
+		return nil
+	}
+	return a.join(ctx)
+}
+
+// operations wakes the app of every operation that moved and concerns this
+// node.
+func (a *Agent) operations(ctx context.Context) {
+	seen := map[string]uint64{}
+	a.follow(ctx, ledger.Operations, a.Times.Poll, func(ctx context.Context) error {
+		ops, names, _, err := a.Ledger.Operations(ctx)
+		if ops == nil {
+			return err
+		}
+		a.report(err)
+		for _, name := range names {
+			o := ops[name]
+			if seen[name] == o.Index {
+				continue
+			}
+			seen[name] = o.Index
+			if o.Lock {
+				name = o.Peer.Name()
+			}
+			if o.Involves(a.Config.Node) {
+				a.Kick(ctx, name)
+			}
+		}
+		return nil
+	})
+}
+
+// report logs values of the KV that are not ours; they stop nothing.
+func (a *Agent) report(err error) {
+	if err != nil {
+		a.Log.Error("the KV holds what the handler did not write", "node", a.Config.Node, "err", err)
+	}
+}
+
+// Kick makes sure that a task looks at the app called name. One task at a time
+// works for an app, apps go side by side.
+func (a *Agent) Kick(ctx context.Context, name string) {
+	a.mu.Lock()
+	a.again[name] = true
+	start := !a.busy[name]
+	a.busy[name] = true
+	a.mu.Unlock()
+	if start {
+		a.Tasks.Go(ctx, "app "+name, func(ctx context.Context) { a.work(ctx, name) })
+	}
+}
+
+// work looks at an app until nobody has asked for it again.
+func (a *Agent) work(ctx context.Context, name string) {
+	for a.asked(name) && ctx.Err() == nil {
+		err := a.Work(ctx, name)
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		a.Log.Error("app needs attention", "node", a.Config.Node, "app", name, "err", err)
+		var foreign *ledger.Foreign
+		if !errors.As(err, &foreign) {
+			_ = a.Clock.Sleep(ctx, a.Times.Beat)
+		}
+	}
+}
+
+func (a *Agent) asked(name string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.again[name] {
+		delete(a.busy, name)
+		delete(a.again, name)
+		return false
+	}
+	a.again[name] = false
+	return true
+}
+
+// Work brings the app called name as far as it goes now: the operation under
+// way, else what the last one says.
+func (a *Agent) Work(ctx context.Context, name string) error {
+	o, err := a.Ledger.Operation(ctx, name)
+	if err != nil {
+		return err
+	}
+	if o.Lock && o.State != app.Done {
+		return a.source(ctx, o)
+	}
+	if o.Seq != 0 && o.State != app.Done {
+		if err := a.Operate(ctx, name); err != nil {
+			return err
+		}
+		if o, err = a.Ledger.Operation(ctx, name); err != nil {
+			return err
+		}
+	}
+	if o.State != app.Done && o.Index != 0 {
+		return nil
+	}
+	return a.settle(ctx, name, o)
+}

@@ -1,0 +1,105 @@
+package execute
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mlfmonde/cluster/handler/app"
+	"github.com/mlfmonde/cluster/handler/plan"
+)
+
+// schedule makes the lines of a set's volumes those of the flag.
+func (r *run) schedule(ctx context.Context, s plan.Step) error {
+	project, volumes, slave := r.op.App.Project(), r.record.Volumes, r.op.Old.Slave
+	switch s.Set {
+	case plan.New, plan.Dropped:
+		volumes, slave = r.fresh(), r.op.New.Slave
+		if r.op.Kind != app.Deploy {
+			slave = r.op.Old.Slave
+		}
+	case plan.Peer:
+		project, volumes, slave = r.op.Peer.Project(), r.peer.Volumes, r.op.PeerAt.Slave
+	}
+	switch {
+	case s.Set == plan.Dropped:
+		return r.unschedule(ctx, project, volumes, false)
+	case s.Flag == plan.Off:
+		return r.unschedule(ctx, project, nil, false)
+	case s.Flag == plan.NoPurge:
+		return r.unschedule(ctx, project, nil, true)
+	}
+	return r.Arrange(ctx, project, volumes, s.Flag, slave)
+}
+
+// unschedule removes the lines of project's volumes, but not of those to keep;
+// with purge only the purge lines go.
+func (n *Node) unschedule(ctx context.Context, project string, keep []string, purge bool) error {
+	all, err := n.Schedules.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list schedules: %w", err)
+	}
+	left := map[string][]app.Schedule{}
+	var volumes []string
+	for _, l := range all {
+		if !strings.HasPrefix(l.Volume, project+"_") || slices.Contains(keep, l.Volume) {
+			continue
+		}
+		if !slices.Contains(volumes, l.Volume) {
+			volumes = append(volumes, l.Volume)
+		}
+		if purge && !strings.HasPrefix(l.Action, "purge:") {
+			left[l.Volume] = append(left[l.Volume], l)
+		}
+	}
+	for _, v := range volumes {
+		if err := n.Schedules.Set(ctx, v, left[v]); err != nil {
+			return fmt.Errorf("schedule %s: %w", v, err)
+		}
+	}
+	return nil
+}
+
+// Arrange makes the schedule of project's volumes that of a role: AsMaster
+// replicates to slave (without one it snapshots) and purges, AsSlave purges,
+// Off has no lines. Lines of other volumes of the project go.
+func (n *Node) Arrange(ctx context.Context, project string, volumes []string, role, slave string) error {
+	if err := n.unschedule(ctx, project, volumes, false); err != nil {
+		return err
+	}
+	lines, err := n.lines(ctx, role, slave)
+	if err != nil {
+		return err
+	}
+	for _, v := range volumes {
+		own := slices.Clone(lines)
+		for i := range own {
+			own[i].Volume = v
+		}
+		if err := n.Schedules.Set(ctx, v, own); err != nil {
+			return fmt.Errorf("schedule %s: %w", v, err)
+		}
+	}
+	return nil
+}
+
+func (n *Node) lines(ctx context.Context, role, slave string) ([]app.Schedule, error) {
+	purge := app.Schedule{Action: "purge:" + n.Purge, Minutes: n.Cleanup}
+	switch role {
+	case plan.AsSlave:
+		return []app.Schedule{purge}, nil
+	case plan.Off:
+		return nil, nil
+	}
+	keep := app.Schedule{Action: "snapshot", Minutes: n.Every}
+	if slave != "" {
+		address, err := n.address(ctx, slave)
+		if err != nil {
+			n.Log.Warn("the slave's address is not known: snapshots only", "node", n.Config.Node, "slave", slave, "err", err)
+		} else {
+			keep.Action = "replicate:" + address
+		}
+	}
+	return []app.Schedule{keep, purge}, nil
+}

@@ -1,0 +1,129 @@
+package execute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mlfmonde/cluster/handler/app"
+	"github.com/mlfmonde/cluster/handler/plan"
+)
+
+// row runs the steps of state that are left, in order.
+func (r *run) row(ctx context.Context, state app.State) error {
+	row := plan.In(r.steps, state)
+	if len(row) == 0 {
+		return r.idle(ctx, state)
+	}
+	for _, s := range row {
+		if err := r.step(ctx, s); err != nil {
+			return err
+		}
+		r.steps = drop(r.steps, s)
+	}
+	return nil
+}
+
+func drop(steps []plan.Step, done plan.Step) []plan.Step {
+	for i, s := range steps {
+		if s == done {
+			return append(append([]plan.Step{}, steps[:i]...), steps[i+1:]...)
+		}
+	}
+	return steps
+}
+
+// idle waits until the operation leaves a state in which this node has nothing
+// left to do.
+func (r *run) idle(ctx context.Context, state app.State) error {
+	if state == app.Committed || state == app.Aborted {
+		return nil
+	}
+	return r.watch(ctx, func(map[string]app.Ack) (bool, error) { return false, nil })
+}
+
+// step runs one step and logs it. After the outcome a step is tried again; one
+// that is not needed to keep two nodes apart is given up in the end and left
+// to the level-triggered pass.
+func (r *run) step(ctx context.Context, s plan.Step) error {
+	for try := 1; ; try++ {
+		err := r.once(ctx, s)
+		after := s.In == app.Committed || s.In == app.Aborted
+		switch {
+		case err == nil, errors.Is(err, errMoved), ctx.Err() != nil:
+			return err
+		case s.Flag == plan.BestEffort:
+			return r.warn(ctx, fmt.Sprintf("%s: %v", s, err))
+		case !after:
+			return err
+		case try >= 5 && !vital(s):
+			r.undone = append(r.undone, fmt.Sprintf("%s: %v", s, err))
+			return r.warn(ctx, fmt.Sprintf("%s given up for now: %v", s, err))
+		}
+		if err := r.Clock.Sleep(ctx, min(time.Duration(try), 10)*r.Times.Beat); err != nil {
+			return err
+		}
+	}
+}
+
+// vital steps keep two nodes from running the app, or its data whole: without
+// them nothing that follows may be done.
+func vital(s plan.Step) bool {
+	switch s.Verb {
+	case plan.Revoke, plan.Stop, plan.Kill, plan.Await, plan.Announce, plan.Close:
+		return true
+	case plan.Restore:
+		return s.In == app.Aborted
+	}
+	return false
+}
+
+func (r *run) once(ctx context.Context, s plan.Step) error {
+	log := r.Log.With("node", r.Config.Node, "app", r.name, "seq", r.op.Seq, "step", s.String())
+	log.Info("step")
+	start := r.Clock.Boot()
+	r.under(s)
+	held, cancel := context.WithCancelCause(ctx)
+	r.interruptible(cancel)
+	err := r.within(held, r.limit(s), func(ctx context.Context) error { return r.do(ctx, s) })
+	r.interruptible(nil)
+	if moved := context.Cause(held); err != nil && ctx.Err() == nil && errors.Is(moved, errMoved) {
+		err = errMoved
+	}
+	cancel(nil)
+	took := r.Clock.Boot() - start
+	r.took(s, took)
+	if err != nil {
+		log.Warn("step ended", "took", took, "err", err)
+		return err
+	}
+	log.Info("step done", "took", took)
+	return nil
+}
+
+// limit is the step's maximum; 0 for those that have none or know their own.
+func (r *run) limit(s plan.Step) time.Duration {
+	t := r.Times
+	switch s.Verb {
+	case plan.Checkout:
+		return t.Git
+	case plan.Pull:
+		return t.Pull
+	case plan.Build:
+		return t.Build
+	case plan.Precopy, plan.Lend:
+		return t.Precopy
+	case plan.Send:
+		return t.DeltaMax
+	case plan.Script:
+		return t.Update
+	case plan.Replicate:
+		return t.Precopy
+	case plan.Start, plan.Inspect:
+		return t.Healthy
+	case plan.Register, plan.Deregister, plan.Schedule, plan.Snapshot, plan.Verify, plan.Discard, plan.Remove, plan.Tidy:
+		return t.Restore
+	}
+	return 0
+}

@@ -1,0 +1,215 @@
+package handler
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/mlfmonde/cluster/handler/app"
+	"github.com/mlfmonde/cluster/handler/ledger"
+	"github.com/mlfmonde/cluster/handler/plan"
+	"github.com/mlfmonde/cluster/handler/port"
+)
+
+// stall is when an operation or its acks last changed, as this node saw it.
+type stall struct {
+	index uint64
+	since time.Duration
+}
+
+// poll is the level-triggered pass: every app that the KV or this node knows
+// is looked at, watch or not, and operations that nobody carries on are ended.
+func (a *Agent) poll(ctx context.Context) {
+	for {
+		if err := a.pass(ctx); err != nil && ctx.Err() == nil {
+			a.Log.Warn("pass ended early", "node", a.Config.Node, "err", err)
+		}
+		if a.Clock.Sleep(ctx, a.Times.Poll) != nil {
+			return
+		}
+	}
+}
+
+func (a *Agent) pass(ctx context.Context) error {
+	members, err := a.Members.Members(ctx)
+	if err != nil {
+		return err
+	}
+	a.absent(members)
+	ops, known, _, err := a.Ledger.Operations(ctx)
+	if ops == nil {
+		return err
+	}
+	a.report(err)
+	recs, recorded, err := a.Ledger.Records(ctx)
+	if recs == nil {
+		return err
+	}
+	a.report(err)
+	here, err := a.Journal.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range known {
+		o := ops[name]
+		if o.State != app.Done && !o.Lock {
+			if err := a.rescue(ctx, o, members); err != nil {
+				return err
+			}
+		}
+		if o.Involves(a.Config.Node) || slices.Contains(here, name) {
+			a.Kick(ctx, name)
+		}
+	}
+	for _, name := range recorded {
+		if _, ok := ops[name]; !ok && recs[name].Master == a.Config.Node {
+			a.Kick(ctx, name)
+		}
+	}
+	if err := a.sweep(ctx); err != nil {
+		return err
+	}
+	return a.strangers(ctx, ops, recs)
+}
+
+// sweep removes half-received snapshots that a later whole one has made
+// useless. The last one of a volume may be on its way and stays.
+func (a *Agent) sweep(ctx context.Context) error {
+	all, err := a.Snapshots.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	last := map[string]string{}
+	for _, s := range all {
+		if s.ReadOnly && s.Host == "" && s.Received != "" {
+			last[s.Volume] = max(last[s.Volume], s.Name)
+		}
+	}
+	for _, s := range all {
+		if !s.ReadOnly && s.Name < last[s.Volume] {
+			if err := a.Snapshots.Remove(ctx, s.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// strangers reports projects with our label on this node that neither an
+// operation nor a record knows. Nothing is started or removed.
+func (a *Agent) strangers(ctx context.Context, ops map[string]app.Operation, recs map[string]app.Record) error {
+	projects := map[string]bool{}
+	for name := range ops {
+		projects[app.Project(name)] = true
+	}
+	for name := range recs {
+		projects[app.Project(name)] = true
+	}
+	all, err := a.Containers.List(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if !projects[c.Project] {
+			a.Log.Error("nothing in the KV knows this container; it is left alone", "node", a.Config.Node, "container", c.Name, "project", c.Project)
+		}
+	}
+	return nil
+}
+
+// absent notes since when nodes have been away, by this node's own clock.
+func (a *Agent) absent(members []app.Member) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := a.Clock.Boot()
+	for _, m := range members {
+		if m.Present {
+			delete(a.away, m.Name)
+		} else if _, ok := a.away[m.Name]; !ok {
+			a.away[m.Name] = now
+		}
+	}
+}
+
+// gone reports that node has been away for the protocol's time. A node that is
+// no member at all is gone.
+func (a *Agent) gone(node string, members []app.Member) bool {
+	a.absent(members)
+	known, present := find(members, node)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	since, noted := a.away[node]
+	return !present && (!known || noted && a.Clock.Boot()-since >= a.Times.Gone)
+}
+
+// rescue ends an operation that those who should cannot: it is closed when the
+// closer is gone, and aborted when neither master has moved for long.
+func (a *Agent) rescue(ctx context.Context, o app.Operation, members []app.Member) error {
+	acks, _, err := a.Ledger.Acks(ctx, o.App.Name(), o.ID)
+	if err != nil {
+		return err
+	}
+	still := a.still(o, acks)
+	switch o.State {
+	case app.Preparing, app.Switching:
+		if still < a.Times.Orphan {
+			return nil
+		}
+		return a.end(ctx, o, func(now ledger.Ours) (port.Txn, error) {
+			return ledger.Abort(now, a.Config.Node+": neither master has been heard of for "+a.Times.Orphan.String(), nil), nil
+		})
+	}
+	closer := plan.Closer(o)
+	if closer == a.Config.Node || !a.gone(closer, members) {
+		return nil
+	}
+	if n := acks[o.Lead]; o.State == app.Aborted && n.Started && !n.Cleared && still < a.Times.Silence {
+		return nil
+	}
+	pending := []string{closer}
+	for _, n := range plan.Finishes(o) {
+		if n != closer && !acks[n].Finished {
+			pending = append(pending, n)
+		}
+	}
+	return a.end(ctx, o, func(now ledger.Ours) (port.Txn, error) {
+		build, err := a.Closing(ctx, now, pending, acks)
+		if err != nil {
+			return port.Txn{}, err
+		}
+		return build(now), nil
+	})
+}
+
+// end applies a transaction on o if it still is as it was seen.
+func (a *Agent) end(ctx context.Context, o app.Operation, build func(ledger.Ours) (port.Txn, error)) error {
+	now, err := a.Ledger.Read(ctx, o.App.Name())
+	if err != nil || now.Index != o.Index {
+		return err
+	}
+	txn, err := build(now)
+	if err != nil {
+		return err
+	}
+	if _, err := a.KV.Apply(ctx, txn); err != nil && !errors.Is(err, port.ErrRefused) {
+		return err
+	}
+	return nil
+}
+
+// still is for how long neither the operation nor an ack of its masters has
+// changed, as this node has seen.
+func (a *Agent) still(o app.Operation, acks map[string]app.Ack) time.Duration {
+	index := o.Index
+	for _, n := range []string{o.Lead, o.Old.Master, o.PeerAt.Master} {
+		index = max(index, acks[n].Index)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	name, now := o.App.Name(), a.Clock.Boot()
+	if s, ok := a.stalled[name]; !ok || s.index != index {
+		a.stalled[name] = stall{index: index, since: now}
+	}
+	return now - a.stalled[name].since
+}
