@@ -1,0 +1,17 @@
+package sim
+
+// What invariants ask after every step, cheaper than a whole Observation.
+
+// Frozen reports whether node's whole machine stands still.
+func (c *Cluster) Frozen(node string) bool { return c.node(node).frozen() }
+
+// Live lists the live volumes of node. Their records are shared: look, do not
+// change.
+func (c *Cluster) Live(node string) []VolumeState {
+	n := c.node(node)
+	all := make([]VolumeState, len(n.driver.volumes))
+	for i, v := range n.driver.volumes {
+		all[i] = VolumeState{Name: v.name, Records: v.records}
+	}
+	return all
+}
