@@ -163,6 +163,7 @@ func (a *Agent) work(ctx context.Context, name string) {
 			continue
 		}
 		a.Log.Error("app needs attention", "node", a.Config.Node, "app", name, "err", err)
+		a.Doubt(name)
 		var foreign *ledger.Foreign
 		if !errors.As(err, &foreign) {
 			_ = a.Clock.Sleep(ctx, a.Times.Beat)

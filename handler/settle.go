@@ -65,13 +65,17 @@ func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Recor
 			return err
 		}
 	}
-	if err := a.mayRun(ctx, o.App.Project(), rec); err != nil {
+	finished = finished && !a.Doubtful(o.App.Name())
+	if err := a.mayRun(ctx, o.App.Project(), rec, finished); err != nil {
 		return err
 	}
 	if finished {
 		return a.replicaOf(ctx, o, rec)
 	}
 	slave := o.Runs().Slave
+	if err := a.Halves(ctx, o.App.Project()); err != nil {
+		return err
+	}
 	if err := a.Arrange(ctx, o.App.Project(), rec.Volumes, plan.AsMaster, slave); err != nil {
 		return err
 	}
@@ -84,7 +88,10 @@ func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Recor
 	if err := a.Discard(ctx, o.App, func(id string) bool { return id != rec.DeployID }); err != nil {
 		return err
 	}
-	return a.finished(ctx, o)
+	if err := a.finished(ctx, o); err != nil {
+		return err
+	}
+	return a.replicaOf(ctx, o, rec)
 }
 
 // source keeps the app that a migrate has locked as its source running: its
@@ -97,7 +104,7 @@ func (a *Agent) source(ctx context.Context, o app.Operation) error {
 	if err != nil || index == 0 {
 		return err
 	}
-	return a.mayRun(ctx, o.App.Project(), rec)
+	return a.mayRun(ctx, o.App.Project(), rec, true)
 }
 
 // dropped retires live volumes that the record does not have.
@@ -110,9 +117,10 @@ func (a *Agent) dropped(ctx context.Context, o app.Operation, rec app.Record) er
 }
 
 // mayRun starts the recorded release where its lease is missing: after a
-// reboot, or when this node's part was cut short. With the lease there a
-// stopped container is an operator's doing and is only reported.
-func (a *Agent) mayRun(ctx context.Context, project string, rec app.Record) error {
+// reboot, or when this node's part was cut short. With the lease there and
+// everything finished a stopped container is an operator's doing and is only
+// reported.
+func (a *Agent) mayRun(ctx context.Context, project string, rec app.Record, finished bool) error {
 	leases, err := a.Guard.List(ctx)
 	if err != nil {
 		return fmt.Errorf("list leases: %w", err)
@@ -129,8 +137,11 @@ func (a *Agent) mayRun(ctx context.Context, project string, rec app.Record) erro
 			}
 		}
 	}
-	if held {
+	if held && finished {
 		return nil
+	}
+	if up, err := a.Runs(ctx, rec); err != nil || up && held {
+		return err
 	}
 	if err := a.Guard.Grant(ctx, app.Lease{Project: project, Seq: rec.Generation}); err != nil {
 		return fmt.Errorf("write lease: %w", err)
@@ -138,6 +149,7 @@ func (a *Agent) mayRun(ctx context.Context, project string, rec app.Record) erro
 	a.Log.Info("start what must run", "node", a.Config.Node, "app", rec.App().Name(), "seq", rec.Generation)
 	if err := a.Stack.Up(ctx, rec.Stack()); err != nil {
 		// Without the lease the next pass tries again.
+		a.Doubt(rec.App().Name())
 		return errors.Join(fmt.Errorf("start: %w", err), a.Guard.Release(ctx, project, rec.Generation))
 	}
 	return nil
@@ -159,8 +171,11 @@ func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record
 	if err := a.Fence(ctx, project); err != nil {
 		return err
 	}
-	if j.Seq == o.Seq && j.Finished {
+	if j.Seq == o.Seq && j.Finished && !a.Doubtful(o.App.Name()) {
 		return nil
+	}
+	if err := a.Halves(ctx, project); err != nil {
+		return err
 	}
 	if err := a.Checks.Deregister(ctx, o.App.Name(), rec.Release.Service); err != nil {
 		return fmt.Errorf("deregister service: %w", err)

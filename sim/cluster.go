@@ -29,6 +29,10 @@ type Options struct {
 	Trace        bool           // keep a line per step; the hash is kept always
 	Record       bool           // keep the tape of choices
 	Instant      uint64         // bound of steps at one virtual instant, 0: 200,000
+	// GateForgets lets a restarted handler touch volumes with an unanswered
+	// restore or removal: its memory of them is gone. Without it the node
+	// remembers, as the port promises.
+	GateForgets bool
 	// OnStep is called after every effect, for invariants.
 	OnStep func(*Cluster)
 }

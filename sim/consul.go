@@ -13,12 +13,14 @@ import (
 	"github.com/mlfmonde/cluster/sim/sched"
 )
 
-// entry is one key of Consul's store. It is replaced, never changed.
+// entry is one key of Consul's store. It is replaced, never changed but for
+// what is known of its value.
 type entry struct {
 	key            string
 	value          []byte
 	create, modify uint64
 	holder         *session // who holds it as a lock
+	read, open     bool     // decoded, and under way
 }
 
 func (e *entry) pair() port.Pair {

@@ -193,8 +193,15 @@ func TestPurge_KeepsTheOldestOfEachFrame(t *testing.T) {
 }
 
 func TestRestore_GoesOnWithoutItsCaller(t *testing.T) {
-	c := sim.New(sim.Options{Timing: sim.Timing{Restore: 10 * time.Second}})
-	t.Cleanup(c.Close)
+	for _, forgets := range []bool{false, true} {
+		c := sim.New(sim.Options{Timing: sim.Timing{Restore: 10 * time.Second}, GateForgets: forgets})
+		t.Cleanup(c.Close)
+		lateRestore(t, c, forgets)
+	}
+}
+
+func lateRestore(t *testing.T, c *sim.Cluster, forgets bool) {
+	t.Helper()
 	c.SetVolume("a", "v", numbers(1, 1)...)
 	c.Go("a", "restore", func(ctx context.Context, w port.World) {
 		s, err := w.Snapshots.Take(ctx, "v")
@@ -208,7 +215,7 @@ func TestRestore_GoesOnWithoutItsCaller(t *testing.T) {
 	var blocked error
 	c.Go("a", "touch", func(ctx context.Context, w port.World) { blocked = w.Volumes.Remove(ctx, "v") })
 	must(t, c.RunFor(time.Second))
-	if !errors.Is(blocked, port.ErrBlocked) || c.Busy() != 1 {
+	if errors.Is(blocked, port.ErrBlocked) == forgets || c.Busy() == 0 {
 		t.Errorf("meanwhile: %v, busy %d", blocked, c.Busy())
 	}
 	must(t, c.RunFor(time.Minute))

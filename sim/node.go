@@ -100,6 +100,9 @@ func (n *node) start(kind Process) {
 		program = n.c.o.GuardProgram
 	} else {
 		n.docker.orphans(n)
+		if n.c.o.GateForgets {
+			n.driver.blocked = map[string]int{}
+		}
 	}
 	if program == nil {
 		return

@@ -82,19 +82,32 @@ func (c *Cluster) Quiet() bool {
 }
 
 func (s *store) quiet() bool {
-	i, j := s.below(requestPrefix)
-	for ; i < j; i++ {
-		var r struct{ Done bool }
-		if json.Unmarshal(s.entries[i].value, &r) == nil && !r.Done {
-			return false
-		}
-	}
-	i, j = s.below(operationPrefix)
-	for ; i < j; i++ {
-		var o struct{ State app.State }
-		if json.Unmarshal(s.entries[i].value, &o) == nil && o.State != app.Done {
-			return false
+	for _, p := range []string{requestPrefix, operationPrefix} {
+		i, j := s.below(p)
+		for ; i < j; i++ {
+			e := s.entries[i]
+			if !e.read {
+				e.read, e.open = true, unfinished(p, e.value)
+			}
+			if e.open {
+				return false
+			}
 		}
 	}
 	return true
+}
+
+// unfinished reports whether a value of ours is no tombstone and not done.
+func unfinished(prefix string, value []byte) bool {
+	var v struct {
+		Done  bool
+		State app.State
+	}
+	if json.Unmarshal(value, &v) != nil {
+		return false
+	}
+	if prefix == requestPrefix {
+		return !v.Done
+	}
+	return v.State != app.Done
 }

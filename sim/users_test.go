@@ -164,3 +164,22 @@ func TestGossip_LosesRepeatsAndDelays(t *testing.T) {
 		}
 	}
 }
+
+func TestForget_SendsIndexesBackwards(t *testing.T) {
+	shell(t, sim.Options{}, func(ctx context.Context, c *sim.Cluster, w port.World) {
+		c.Put("app/x", []byte("1"))
+		backup, _ := c.KV()
+		for range 5 {
+			c.Put("app/y", []byte(time.Duration(c.Steps()).String()))
+			must(t, w.Clock.Sleep(ctx, time.Second))
+		}
+		_, index, err := w.KV.List(ctx, "app/")
+		must(t, err)
+		c.Forget(backup...)
+		next, err := w.KV.Wait(ctx, "app/", index, time.Minute)
+		pairs, _, _ := w.KV.List(ctx, "")
+		if err != nil || next != 0 || len(pairs) != 1 || pairs[0].Key != "app/x" {
+			t.Errorf("index %d, %v, pairs %+v", next, err, pairs)
+		}
+	})
+}

@@ -50,6 +50,26 @@ type Node struct {
 
 	mu      sync.Mutex
 	entered map[string]string // app → operation that this incarnation has worked on
+	doubts  map[string]time.Duration
+	started time.Duration // CLOCK_BOOTTIME
+}
+
+// Doubt notes that a call for the app called name had no good answer: its
+// effect may still come, as late as daemons finish the calls of dead callers.
+func (n *Node) Doubt(name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.doubts[name] = n.Clock.Boot() + n.Times.Orphan
+}
+
+// Doubtful reports that an effect of an earlier call may still come: then a
+// look at what is there decides, not what is remembered. A new incarnation
+// does not know what the one before it had asked for.
+func (n *Node) Doubtful(name string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.Clock.Boot()
+	return now < n.started+n.Times.Orphan || now < n.doubts[name]
 }
 
 // enters notes that this incarnation works on operation id of name, and
@@ -64,7 +84,10 @@ func (n *Node) enters(name, id string) (before bool) {
 
 // New is a node at the start of an incarnation.
 func New(c Config, w port.World, incarnation string, memo *inspect.Memo) *Node {
-	return &Node{Config: c, World: w, Ledger: ledger.New(w.KV, c.Times), Incarnation: incarnation, Memo: memo, builds: newGate(c.Builds), entered: map[string]string{}}
+	return &Node{
+		Config: c, World: w, Ledger: ledger.New(w.KV, c.Times), Incarnation: incarnation, Memo: memo, builds: newGate(c.Builds),
+		entered: map[string]string{}, doubts: map[string]time.Duration{}, started: w.Clock.Boot(),
+	}
 }
 
 func (n *Node) plan(o app.Operation) []plan.Step {

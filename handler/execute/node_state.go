@@ -131,7 +131,7 @@ func (r *run) which(flag string) app.Record {
 // start brings a release up unless all of it runs.
 func (r *run) start(ctx context.Context, flag string) error {
 	rec := r.which(flag)
-	up, err := r.runs(ctx, rec)
+	up, err := r.Runs(ctx, rec)
 	if err != nil || up {
 		return err
 	}
@@ -150,8 +150,8 @@ func (r *run) running(ctx context.Context, seq uint64) (bool, error) {
 		!slices.ContainsFunc(all, func(c app.Container) bool { return c.Seq == seq && !c.Running }), nil
 }
 
-// runs reports that every service of rec has a running container of its seq.
-func (n *Node) runs(ctx context.Context, rec app.Record) (bool, error) {
+// Runs reports that every service of rec has a running container of its seq.
+func (n *Node) Runs(ctx context.Context, rec app.Record) (bool, error) {
 	all, err := n.Containers.List(ctx, rec.App().Project())
 	if err != nil {
 		return false, fmt.Errorf("list containers: %w", err)

@@ -2,12 +2,14 @@ package execute
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/plan"
+	"github.com/mlfmonde/cluster/handler/port"
 )
 
 // schedule makes the lines of a set's volumes those of the flag.
@@ -95,6 +97,9 @@ func (n *Node) lines(ctx context.Context, role, slave string) ([]app.Schedule, e
 	keep := app.Schedule{Action: "snapshot", Minutes: n.Every}
 	if slave != "" {
 		address, err := n.address(ctx, slave)
+		if err != nil && !errors.Is(err, port.ErrNotFound) {
+			return nil, err
+		}
 		if err != nil {
 			n.Log.Warn("the slave's address is not known: snapshots only", "node", n.Config.Node, "slave", slave, "err", err)
 		} else {

@@ -96,6 +96,9 @@ func (r *run) once(ctx context.Context, s plan.Step) error {
 	r.took(s, took)
 	if err != nil {
 		log.Warn("step ended", "took", took, "err", err)
+		if s.Verb != plan.Await {
+			r.Doubt(r.name)
+		}
 		return err
 	}
 	log.Info("step done", "took", took)

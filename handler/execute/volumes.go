@@ -79,19 +79,28 @@ func (r *run) retire(ctx context.Context, set plan.Set) error {
 	return r.Retire(ctx, volumes)
 }
 
-// halves removes what an aborted transfer left here: snapshots of the app that
-// were never received whole.
+// halves removes what an aborted transfer left here.
 func (r *run) halves(ctx context.Context) error {
-	all, err := r.Snapshots.List(ctx, "")
+	projects := []string{r.op.App.Project()}
+	if r.op.Peer != nil {
+		projects = append(projects, r.op.Peer.Project())
+	}
+	return r.Halves(ctx, projects...)
+}
+
+// Halves removes the projects' snapshots that were never received whole.
+func (n *Node) Halves(ctx context.Context, projects ...string) error {
+	all, err := n.Snapshots.List(ctx, "")
 	if err != nil {
 		return fmt.Errorf("list snapshots: %w", err)
 	}
 	for _, s := range all {
-		ours := strings.HasPrefix(s.Volume, r.op.App.Project()+"_") || r.op.Peer != nil && strings.HasPrefix(s.Volume, r.op.Peer.Project()+"_")
-		if ours && !s.ReadOnly {
-			if err := r.Snapshots.Remove(ctx, s.Name); err != nil {
-				return fmt.Errorf("remove half-received %s: %w", s.Name, err)
-			}
+		project, _, _ := strings.Cut(s.Volume, "_")
+		if s.ReadOnly || !slices.Contains(projects, project) {
+			continue
+		}
+		if err := n.Snapshots.Remove(ctx, s.Name); err != nil {
+			return fmt.Errorf("remove half-received %s: %w", s.Name, err)
 		}
 	}
 	return nil
