@@ -94,7 +94,11 @@ func (a *Agent) follow(ctx context.Context, prefix string, max time.Duration, f 
 
 // publish makes the edge follow the KV and shows how far it is.
 func (a *Agent) publish(ctx context.Context) error {
-	index, err := a.Edge.Publish(ctx)
+	var index uint64
+	err := a.Within(ctx, a.Times.Poll, func(ctx context.Context) (err error) {
+		index, err = a.Edge.Publish(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -204,5 +208,5 @@ func (a *Agent) Work(ctx context.Context, name string) error {
 	if o.State != app.Done && o.Index != 0 {
 		return nil
 	}
-	return a.settle(ctx, name, o)
+	return a.Within(ctx, a.Times.Orphan, func(ctx context.Context) error { return a.settle(ctx, name, o) })
 }

@@ -22,7 +22,7 @@ type stall struct {
 // is looked at, watch or not, and operations that nobody carries on are ended.
 func (a *Agent) poll(ctx context.Context) {
 	for {
-		if err := a.pass(ctx); err != nil && ctx.Err() == nil {
+		if err := a.Within(ctx, 4*a.Times.Poll, a.pass); err != nil && ctx.Err() == nil {
 			a.Log.Warn("pass ended early", "node", a.Config.Node, "err", err)
 		}
 		if a.Clock.Sleep(ctx, a.Times.Poll) != nil {

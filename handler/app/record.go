@@ -1,6 +1,9 @@
 package app
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // Record is what the KV says of an app under app/<name>: for routes and for
 // people. The fields before Generation, their names and their order are those
@@ -105,5 +108,11 @@ func (r Record) MarshalJSON() ([]byte, error) {
 		r.Volumes = []string{}
 	}
 	type plain Record
-	return json.Marshal(plain(r))
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // people read it; whoever writes the record decides about escapes
+	if err := e.Encode(plain(r)); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
 }

@@ -115,6 +115,7 @@ func (r *run) giveUp(ctx context.Context, cause error) {
 		}
 		if lead := acks[r.op.Lead]; lead.Started && !lead.Cleared {
 			if !r.silent(acks, r.op.Lead) {
+				_ = r.Clock.Sleep(ctx, r.Times.Beat/3) // it may still commit: look again
 				return
 			}
 			started = &lead

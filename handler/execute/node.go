@@ -122,9 +122,9 @@ func (n *Node) Until(ctx context.Context, what string, f func() error) error {
 // errTooLong is the cause of a step's end at its maximum.
 var errTooLong = errors.New("took longer than its maximum")
 
-// within runs f with a context that ends after max, 0 for never. The limit is
+// Within runs f with a context that ends after max, 0 for never. The limit is
 // a task of its own: the clock is a port.
-func (n *Node) within(ctx context.Context, max time.Duration, f func(context.Context) error) error {
+func (n *Node) Within(ctx context.Context, max time.Duration, f func(context.Context) error) error {
 	if max <= 0 {
 		return f(ctx)
 	}

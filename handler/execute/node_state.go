@@ -82,7 +82,8 @@ func (r *run) end(ctx context.Context, s plan.Step) error {
 func (r *run) stop(ctx context.Context) error {
 	project := r.op.App.Project()
 	grace := min(time.Duration(max(r.record.Release.StopGrace, 10))*time.Second+r.Times.StopExtra, r.Times.StopMax)
-	if err := r.Stack.Stop(ctx, project, grace); err != nil && ctx.Err() != nil {
+	err := r.Within(ctx, grace+r.Times.KillMax, func(ctx context.Context) error { return r.Stack.Stop(ctx, project, grace) })
+	if err != nil && ctx.Err() != nil {
 		return err
 	}
 	if err := r.Containers.Kill(ctx, project, 0); err != nil {
@@ -114,7 +115,15 @@ func (r *run) untouched(ctx context.Context, s plan.Step) (bool, error) {
 	return err == nil && (j.Seq != r.op.Seq || !j.Stopped), err
 }
 
-// release of the operation that a step names: what start and healthy look at.
+// know inspects again what an earlier incarnation has prepared.
+func (r *run) know(ctx context.Context) error {
+	if r.op.Kind != app.Deploy || !r.lead() || r.op.State != app.Switching || r.result.Files != nil {
+		return nil
+	}
+	return r.inspect(ctx)
+}
+
+// which is the release that a step names: what start and healthy look at.
 func (r *run) which(flag string) app.Record {
 	if flag == plan.NewRelease && r.result.Files != nil {
 		rec := r.result.Record
@@ -130,6 +139,9 @@ func (r *run) which(flag string) app.Record {
 
 // start brings a release up unless all of it runs.
 func (r *run) start(ctx context.Context, flag string) error {
+	if err := r.know(ctx); err != nil {
+		return err
+	}
 	rec := r.which(flag)
 	up, err := r.Runs(ctx, rec)
 	if err != nil || up {
@@ -180,6 +192,9 @@ type health struct {
 // healthy waits until every container of the release is: by its own check, or
 // without one by running for a while with no restart.
 func (r *run) healthy(ctx context.Context, flag string) error {
+	if err := r.know(ctx); err != nil {
+		return err
+	}
 	rec := r.which(flag)
 	limit := r.Times.Healthy
 	if rec.Release.HealthTimeout > 0 {
@@ -187,7 +202,7 @@ func (r *run) healthy(ctx context.Context, flag string) error {
 	}
 	h := health{restarts: -1, settled: -1, down: -1}
 	pause := 100 * time.Millisecond
-	return r.within(ctx, limit, func(ctx context.Context) error {
+	return r.Within(ctx, limit, func(ctx context.Context) error {
 		for {
 			ok, err := r.observe(ctx, rec, &h)
 			if ok || err != nil {

@@ -175,7 +175,7 @@ func (r *run) beat(ctx context.Context) error {
 	renew := r.renewal
 	r.mu.Unlock()
 	if renew {
-		return r.renew(ctx)
+		return r.Within(ctx, r.Times.Lease, r.renew)
 	}
 	return r.say(ctx, func(a *app.Ack) { a.Beat++ })
 }

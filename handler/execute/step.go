@@ -86,7 +86,7 @@ func (r *run) once(ctx context.Context, s plan.Step) error {
 	r.under(s)
 	held, cancel := context.WithCancelCause(ctx)
 	r.interruptible(cancel)
-	err := r.within(held, r.limit(s), func(ctx context.Context) error { return r.do(ctx, s) })
+	err := r.Within(held, r.limit(s), func(ctx context.Context) error { return r.do(ctx, s) })
 	r.interruptible(nil)
 	if moved := context.Cause(held); err != nil && ctx.Err() == nil && errors.Is(moved, errMoved) {
 		err = errMoved
@@ -105,7 +105,9 @@ func (r *run) once(ctx context.Context, s plan.Step) error {
 	return nil
 }
 
-// limit is the step's maximum; 0 for those that have none or know their own.
+// limit is the step's maximum; 0 for those that wait for others and know their
+// own. A restore that passes it is not given up by the driver: the operation
+// aborts, and the volume stays blocked until the driver has answered.
 func (r *run) limit(s plan.Step) time.Duration {
 	t := r.Times
 	switch s.Verb {
@@ -115,18 +117,16 @@ func (r *run) limit(s plan.Step) time.Duration {
 		return t.Pull
 	case plan.Build:
 		return t.Build
-	case plan.Precopy, plan.Lend:
+	case plan.Precopy, plan.Lend, plan.Replicate:
 		return t.Precopy
 	case plan.Send:
 		return t.DeltaMax
 	case plan.Script:
 		return t.Update
-	case plan.Replicate:
-		return t.Precopy
-	case plan.Start, plan.Inspect:
+	case plan.Start:
 		return t.Healthy
-	case plan.Register, plan.Deregister, plan.Schedule, plan.Snapshot, plan.Verify, plan.Discard, plan.Remove, plan.Tidy:
-		return t.Restore
+	case plan.Await, plan.Switch, plan.Commit, plan.Abort, plan.Close, plan.Healthy:
+		return 0
 	}
-	return 0
+	return t.Restore
 }

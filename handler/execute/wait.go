@@ -125,7 +125,7 @@ func (r *run) awaitEdge(ctx context.Context) error {
 	if string(o.Maintenance.Value) != o.ID {
 		return nil
 	}
-	err := r.within(ctx, r.Times.EdgeWait, func(ctx context.Context) error {
+	err := r.Within(ctx, r.Times.EdgeWait, func(ctx context.Context) error {
 		if _, err := r.Edge.Publish(ctx); err != nil {
 			return err
 		}

@@ -46,7 +46,8 @@ type Consul struct {
 	log   *slog.Logger
 
 	mu      sync.Mutex
-	session string // id of the session that holds node/<node>, "" before Join and after Leave
+	session string          // id of the session that holds node/<node>, "" before Join and after Leave
+	empty   map[string]bool // watched prefixes that had no key when last seen
 }
 
 var (

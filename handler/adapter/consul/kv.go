@@ -48,17 +48,35 @@ func (c *Consul) Wait(ctx context.Context, prefix string, index uint64, most tim
 	if most <= 0 {
 		index = 0 // Consul takes no wait for its default of five minutes
 	}
-	next := index
+	next, end := index, time.Now().Add(most)
 	err := once(ctx, most+most/16+c.times.CallTimeout, "watch "+prefix, func(ctx context.Context) error {
-		q := consistent(ctx)
-		q.WaitIndex, q.WaitTime = index, most
-		_, meta, err := c.api.KV().Keys(prefix, "", q)
-		if err == nil {
-			next = following(index, meta.LastIndex)
+		for {
+			q := consistent(ctx)
+			q.WaitIndex, q.WaitTime = next, max(time.Until(end), time.Millisecond)
+			keys, meta, err := c.api.KV().Keys(prefix, "", q)
+			if err != nil {
+				return err
+			}
+			next = following(next, meta.LastIndex)
+			if !c.stillEmpty(prefix, len(keys) == 0) || index == 0 || next == 0 || !time.Now().Before(end) {
+				return nil
+			}
 		}
-		return err
 	})
 	return next, err
+}
+
+// stillEmpty reports that prefix had no key and has none. Consul wakes who
+// waits for such a prefix at every write anywhere.
+func (c *Consul) stillEmpty(prefix string, empty bool) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.empty[prefix]
+	if c.empty == nil {
+		c.empty = map[string]bool{}
+	}
+	c.empty[prefix] = empty
+	return was && empty
 }
 
 // following is the index to wait from after got was answered to a query from
