@@ -161,7 +161,7 @@ func (a *Agent) Kick(ctx context.Context, name string) {
 
 // work looks at an app until nobody has asked for it again.
 func (a *Agent) work(ctx context.Context, name string) {
-	for a.asked(name) && ctx.Err() == nil {
+	for a.asked(name, ctx.Err() != nil) {
 		err := a.Work(ctx, name)
 		if err == nil || ctx.Err() != nil {
 			continue
@@ -175,10 +175,12 @@ func (a *Agent) work(ctx context.Context, name string) {
 	}
 }
 
-func (a *Agent) asked(name string) bool {
+// asked reports that somebody wants the app looked at; otherwise, or at the
+// end, its task is over.
+func (a *Agent) asked(name string, end bool) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.again[name] {
+	if end || !a.again[name] {
 		delete(a.busy, name)
 		delete(a.again, name)
 		return false

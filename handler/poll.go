@@ -22,8 +22,16 @@ type stall struct {
 // is looked at, watch or not, and operations that nobody carries on are ended.
 func (a *Agent) poll(ctx context.Context) {
 	for {
-		if err := a.Within(ctx, 4*a.Times.Poll, a.pass); err != nil && ctx.Err() == nil {
+		var names []string
+		err := a.Within(ctx, 4*a.Times.Poll, func(ctx context.Context) (err error) {
+			names, err = a.pass(ctx)
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
 			a.Log.Warn("pass ended early", "node", a.Config.Node, "err", err)
+		}
+		for _, name := range names {
+			a.Kick(ctx, name)
 		}
 		if a.Clock.Sleep(ctx, a.Times.Poll) != nil {
 			return
@@ -31,46 +39,48 @@ func (a *Agent) poll(ctx context.Context) {
 	}
 }
 
-func (a *Agent) pass(ctx context.Context) error {
+// pass returns the apps to look at, those found before an error included.
+func (a *Agent) pass(ctx context.Context) (names []string, err error) {
 	members, err := a.Members.Members(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.absent(members)
 	ops, known, _, err := a.Ledger.Operations(ctx)
 	if ops == nil {
-		return err
+		return nil, err
 	}
 	a.report(err)
 	recs, recorded, err := a.Ledger.Records(ctx)
 	if recs == nil {
-		return err
+		return nil, err
 	}
 	a.report(err)
 	here, err := a.Journal.List(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range known {
 		o := ops[name]
-		if o.State != app.Done && !o.Lock {
-			if err := a.rescue(ctx, o, members); err != nil {
-				return err
-			}
-		}
 		if o.Involves(a.Config.Node) || slices.Contains(here, name) {
-			a.Kick(ctx, name)
+			names = append(names, name)
+		}
+		if o.State == app.Done || o.Lock {
+			continue
+		}
+		if err := a.rescue(ctx, o, members); err != nil {
+			return names, err
 		}
 	}
 	for _, name := range recorded {
 		if _, ok := ops[name]; !ok && recs[name].Master == a.Config.Node {
-			a.Kick(ctx, name)
+			names = append(names, name)
 		}
 	}
 	if err := a.sweep(ctx); err != nil {
-		return err
+		return names, err
 	}
-	return a.strangers(ctx, ops, recs)
+	return names, a.strangers(ctx, ops, recs)
 }
 
 // sweep removes half-received snapshots that a later whole one has made
