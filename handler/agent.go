@@ -22,6 +22,7 @@ type Agent struct {
 	again     map[string]bool          // apps to look at once more
 	published uint64                   // KV index up to which the edge is published
 	away      map[string]time.Duration // absent nodes, since when by this node's clock
+	members   map[string]bool          // nodes of the cluster, as last seen
 	stalled   map[string]stall         // operations of others, when they last moved
 }
 
@@ -31,7 +32,7 @@ func New(c execute.Config, w port.World, incarnation string, memo *inspect.Memo)
 	return &Agent{
 		Node: execute.New(c, w, incarnation, memo),
 		busy: map[string]bool{}, again: map[string]bool{},
-		away: map[string]time.Duration{}, stalled: map[string]stall{},
+		away: map[string]time.Duration{}, stalled: map[string]stall{}, members: map[string]bool{},
 	}
 }
 

@@ -26,6 +26,9 @@ var errNotYet = errors.New("not yet")
 // begin makes r an operation if this node is the one to do it: the node that
 // will lead when it is present, else the first present one by name.
 func (a *Agent) begin(ctx context.Context, r app.Request) error {
+	if r.Kind == app.Deploy && r.New.Master != a.Config.Node && !a.missing(r.New.Master) {
+		return nil // another node's business costs no read
+	}
 	op, err := a.Ledger.Operation(ctx, r.App.Name())
 	if err != nil {
 		a.report(err)

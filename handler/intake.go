@@ -89,6 +89,7 @@ func (a *Agent) bury(ctx context.Context, tombstones []port.Pair) error {
 // requests. An event that names a request needs nothing: the KV is watched.
 func (a *Agent) events(ctx context.Context) {
 	var index uint64
+	seen := map[string]bool{}
 	for ctx.Err() == nil {
 		events, next, err := a.Events.Recent(ctx, index, a.Times.Poll)
 		if err != nil {
@@ -96,7 +97,12 @@ func (a *Agent) events(ctx context.Context) {
 			continue
 		}
 		index = next
+		before := seen
+		seen = make(map[string]bool, len(events))
 		for _, e := range events {
+			if seen[e.ID] = true; before[e.ID] {
+				continue
+			}
 			if err := a.Accept(ctx, e); err != nil && ctx.Err() == nil {
 				a.Log.Warn("event refused", "node", a.Config.Node, "event", e.ID, "name", e.Name, "err", err)
 			}

@@ -80,7 +80,8 @@ func (a *Agent) pass(ctx context.Context) (names []string, err error) {
 	if err := a.sweep(ctx); err != nil {
 		return names, err
 	}
-	return names, a.strangers(ctx, ops, recs)
+	found, err := a.strangers(ctx, known, recorded)
+	return append(names, found...), err
 }
 
 // sweep removes half-received snapshots that a later whole one has made
@@ -106,26 +107,28 @@ func (a *Agent) sweep(ctx context.Context) error {
 	return nil
 }
 
-// strangers reports projects with our label on this node that neither an
-// operation nor a record knows. Nothing is started or removed.
-func (a *Agent) strangers(ctx context.Context, ops map[string]app.Operation, recs map[string]app.Record) error {
-	projects := map[string]bool{}
-	for name := range ops {
-		projects[app.Project(name)] = true
-	}
-	for name := range recs {
-		projects[app.Project(name)] = true
+// strangers returns the known apps of which this node has containers, whoever
+// made them. Projects with our label that neither an operation nor a record
+// knows are reported; nothing of them is started or removed.
+func (a *Agent) strangers(ctx context.Context, known, recorded []string) ([]string, error) {
+	names := map[string]string{}
+	for _, name := range slices.Concat(recorded, known) {
+		names[app.Project(name)] = name
 	}
 	all, err := a.Containers.List(ctx, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var found []string
 	for _, c := range all {
-		if !projects[c.Project] {
+		name, ok := names[c.Project]
+		if !ok {
 			a.Log.Error("nothing in the KV knows this container; it is left alone", "node", a.Config.Node, "container", c.Name, "project", c.Project)
+		} else if !slices.Contains(found, name) {
+			found = append(found, name)
 		}
 	}
-	return nil
+	return found, nil
 }
 
 // absent notes since when nodes have been away, by this node's own clock.
@@ -133,13 +136,24 @@ func (a *Agent) absent(members []app.Member) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.Clock.Boot()
+	clear(a.members)
 	for _, m := range members {
+		a.members[m.Name] = true
 		if m.Present {
 			delete(a.away, m.Name)
 		} else if _, ok := a.away[m.Name]; !ok {
 			a.away[m.Name] = now
 		}
 	}
+}
+
+// missing reports that node was away when the members were last looked at, or
+// that they have not been yet.
+func (a *Agent) missing(node string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, away := a.away[node]
+	return away || !a.members[node]
 }
 
 // gone reports that node has been away for the protocol's time. A node that is

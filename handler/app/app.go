@@ -132,11 +132,6 @@ func checkBranch(b string) error {
 // Insecure reports whether the repository is reached by plain http.
 func (a App) Insecure() bool { return strings.HasPrefix(strings.ToLower(a.Repo), "http://") }
 
-var (
-	notBranch  = regexp.MustCompile(`[^A-Za-z0-9._-]`)
-	notProject = regexp.MustCompile(`[^a-z0-9]`)
-)
-
 // Name is the application's key in the KV: repository name, branch and five
 // digits of the path's md5, as existing clusters have it. Characters of the
 // branch outside [A-Za-z0-9._-] become "-".
@@ -153,15 +148,33 @@ func (a App) Name() string {
 		name = trimmed[i+1:]
 	}
 	if a.Branch != "" {
-		name += "_" + notBranch.ReplaceAllString(a.Branch, "-")
+		name += "_" + inName(a.Branch)
 	}
 	return name + "." + hex.EncodeToString(sum[:])[:5]
+}
+
+// inName is branch with "-" for every character outside [A-Za-z0-9._-].
+func inName(branch string) string {
+	return strings.Map(func(c rune) rune {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.ContainsRune("._-", c):
+			return c
+		}
+		return '-'
+	}, branch)
 }
 
 // Project is the Compose project of an application called name: the name
 // without every character outside [a-z0-9] (upper-case letters vanish).
 // Two names with one project cannot live side by side.
-func Project(name string) string { return notProject.ReplaceAllString(name, "") }
+func Project(name string) string {
+	return strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
+			return c
+		}
+		return -1
+	}, name)
+}
 
 // Project is [Project] of the app's name.
 func (a App) Project() string { return Project(a.Name()) }

@@ -16,6 +16,9 @@ type cache[T any] struct {
 	last map[string]decoded[T]
 }
 
+// kept bounds a cache: acks have new keys with each operation.
+const kept = 4096
+
 type decoded[T any] struct {
 	value []byte
 	index uint64
@@ -37,6 +40,9 @@ func (c *cache[T]) get(p port.Pair, decode func(port.Pair) (T, error)) (T, error
 	v, err := decode(p)
 	if err == nil {
 		c.mu.Lock()
+		if len(c.last) >= kept {
+			clear(c.last)
+		}
 		c.last[p.Key] = decoded[T]{value: p.Value, index: p.Modify, v: v}
 		c.mu.Unlock()
 	}

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -33,16 +32,16 @@ type Ledger struct {
 	ops     *cache[app.Operation]
 	recs    *cache[app.Record]
 	reqs    *cache[app.Request]
+	acks    *cache[app.Ack]
 }
 
 // New is a ledger with the history bound of t.
 func New(kv port.KV, t app.Times) Ledger {
-	return Ledger{KV: kv, History: t.HistoryKept, ops: newCache[app.Operation](), recs: newCache[app.Record](), reqs: newCache[app.Request]()}
+	return Ledger{KV: kv, History: t.HistoryKept, ops: newCache[app.Operation](), recs: newCache[app.Record](), reqs: newCache[app.Request](), acks: newCache[app.Ack]()}
 }
 
 func decode(p port.Pair, v any) error {
-	d := json.NewDecoder(bytes.NewReader(p.Value))
-	if err := d.Decode(v); err != nil {
+	if err := json.Unmarshal(p.Value, v); err != nil {
 		return &Foreign{Key: p.Key, Err: err}
 	}
 	return nil
@@ -165,14 +164,22 @@ func (l Ledger) Acks(ctx context.Context, name, id string) (map[string]app.Ack, 
 	}
 	acks := make(map[string]app.Ack, len(pairs))
 	for _, p := range pairs {
-		var a app.Ack
-		if err := decode(p, &a); err != nil {
+		a, err := l.acks.get(p, ack)
+		if err != nil {
 			return nil, 0, err
 		}
-		a.Index = p.Modify
-		acks[strings.TrimPrefix(p.Key, AckTree(name, id))] = a
+		acks[p.Key[len(AckTree(name, id)):]] = a
 	}
 	return acks, index, nil
+}
+
+func ack(p port.Pair) (app.Ack, error) {
+	var a app.Ack
+	if err := decode(p, &a); err != nil {
+		return a, err
+	}
+	a.Index = p.Modify
+	return a, nil
 }
 
 // Replica reads the catalogue entry of name; without one Seq and Node are zero.

@@ -161,7 +161,8 @@ func Commit(o Ours, rec *app.Record, replica *app.Replica) port.Txn {
 	case o.Kind == app.Migrate:
 		ops = append(ops, port.Op{Verb: port.Check, Key: key, Index: o.RecordIndex})
 	case rec == nil:
-		ops = append(ops, port.Op{Verb: port.DeleteCAS, Key: key, Index: o.RecordIndex})
+		ops = append(ops, port.Op{Verb: port.DeleteCAS, Key: key, Index: o.RecordIndex},
+			port.Op{Verb: port.Delete, Key: ReplicaKey(o.Name())})
 	default:
 		ops = append(ops, port.Op{Verb: port.CAS, Key: key, Value: EncodeRecord(*rec), Index: o.RecordIndex})
 	}

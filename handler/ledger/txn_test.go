@@ -127,7 +127,7 @@ func TestTransactions_CheckAndWriteWhatTheProtocolSays(t *testing.T) {
 		{"commit with the catalogue's entry", ledger.Commit(move(app.Switching), &record, &app.Replica{Seq: 7, Node: "a"}),
 			[]string{"commit", "cas " + key + " @50 = committed", "cas app/" + name + " @30", "put replica/" + name}},
 		{"commit of a destroy: the record goes", ledger.Commit(held(destroy(move(app.Switching)), "r1", 55), nil, nil),
-			[]string{"commit", "cas " + key + " @50 = committed", "delete-cas app/" + name + " @30", "delete-cas maintenance/" + name + " @55"}},
+			[]string{"commit", "cas " + key + " @50 = committed", "delete-cas app/" + name + " @30", "delete replica/" + name, "delete-cas maintenance/" + name + " @55"}},
 		{"commit of a migrate: the record stays as it was", ledger.Commit(held(migrate(app.Switching), "r1", 55), nil, nil),
 			[]string{"commit", "cas " + key + " @50 = committed", "cas operation/" + peer + " @61 = committed locked", "check app/" + name + " @30",
 				"delete-cas maintenance/" + name + " @55"}},
