@@ -63,9 +63,8 @@ func (r *run) renew(ctx context.Context) error {
 	if err != nil || age > 3*r.Times.GuardPoll {
 		return errors.Join(fmt.Errorf("%w (last looked %v ago)", errNoGuard, age), err)
 	}
-	var sent time.Duration
+	sent := r.Clock.Boot() // at the latest: what is tried again is sent later
 	err = r.say(ctx, func(a *app.Ack) {
-		sent = r.Clock.Boot()
 		a.Beat++
 		a.Started, a.Lease = true, int(r.Times.Lease/time.Second)
 	})

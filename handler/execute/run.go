@@ -110,18 +110,25 @@ func (r *run) recall(ctx context.Context) error {
 func (r *run) lead() bool { return r.op.Lead == r.Config.Node }
 
 // holding reports that this operation's lease is there and the release runs.
-func (r *run) holding(ctx context.Context) bool {
+func (r *run) holding(ctx context.Context) (holds bool) {
+	err := r.Within(ctx, r.Times.Lease, func(ctx context.Context) (err error) {
+		holds, err = r.holds(ctx)
+		return err
+	})
+	return err == nil && holds
+}
+
+func (r *run) holds(ctx context.Context) (bool, error) {
 	leases, err := r.Guard.List(ctx)
 	if err != nil {
-		return false
+		return false, err
 	}
 	for _, l := range leases {
 		if l.Project == r.op.App.Project() && l.Seq == r.op.Runner() && (l.Until == 0 || l.Until > int64(r.Clock.Boot())) {
-			running, err := r.running(ctx, r.op.Runner())
-			return err == nil && running
+			return r.running(ctx, r.op.Runner())
 		}
 	}
-	return false
+	return false, nil
 }
 
 // carry runs the steps of each state the operation comes to.
@@ -188,7 +195,9 @@ func (r *run) finish(ctx context.Context) error {
 	if len(r.undone) > 0 {
 		return nil
 	}
-	return r.note(ctx, func(j *app.Journal) { j.Finished = true })
+	return r.Within(ctx, r.Times.Restore, func(ctx context.Context) error {
+		return r.note(ctx, func(j *app.Journal) { j.Finished = true })
+	})
 }
 
 // note changes this node's journal entry of the operation.

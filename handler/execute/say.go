@@ -13,7 +13,8 @@ import (
 	"github.com/mlfmonde/cluster/handler/port"
 )
 
-// say changes this node's ack by a transaction that checks the operation.
+// say changes this node's ack by a transaction that checks the operation. change
+// may be called more than once.
 // errMoved: the operation is not as this run read it. Without an answer it
 // reads again until it knows.
 func (r *run) say(ctx context.Context, change func(*app.Ack)) error {
@@ -24,7 +25,7 @@ func (r *run) say(ctx context.Context, change func(*app.Ack)) error {
 		next.State = o.State
 		index, err := r.KV.Apply(ctx, ledger.Say(o, next))
 		if err == nil {
-			r.keep(next, index)
+			r.said(change, index)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -57,9 +58,7 @@ func (r *run) refresh(ctx context.Context, o ledger.Ours) error {
 		if err != nil {
 			return err
 		}
-		if mine, ok := acks[r.Config.Node]; ok {
-			r.keep(mine, mine.Index)
-		}
+		r.at(acks[r.Config.Node].Index)
 		return nil
 	})
 }
@@ -80,15 +79,21 @@ func (r *run) draft() app.Ack {
 	return next
 }
 
-// keep remembers an ack that the KV holds, unless a later one is known.
-func (r *run) keep(a app.Ack, index uint64) {
+// said makes the change that the KV now holds to what this node remembers.
+// Only the change: while it was on its way a step may have kept its result.
+func (r *run) said(change func(*app.Ack), index uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if index > r.ack.Index {
-		a.Index = index
-		a.Step, a.Progress, a.Took, a.Warnings = r.ack.Step, r.ack.Progress, r.ack.Took, r.ack.Warnings
-		r.ack = a
-	}
+	change(&r.ack)
+	r.ack.Index = max(r.ack.Index, index)
+}
+
+// at remembers the index of the ack as the KV has it. Its content comes from
+// this incarnation alone.
+func (r *run) at(index uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ack.Index = max(r.ack.Index, index)
 }
 
 func (r *run) under(s plan.Step) {

@@ -34,10 +34,12 @@ type Clause[E any] struct {
 // adapter, inside a simulated task for a fake.
 type Runner[E any] func(t T, body func(ctx context.Context, e E))
 
-// Each runs every clause as a subtest of t.
+// Each runs every clause as a subtest of t. With PORTTEST_OUT naming a folder
+// the verdicts are also written there, for comparing implementations.
 func Each[E any](t *testing.T, clauses []Clause[E], run Runner[E]) {
 	for _, c := range clauses {
 		t.Run(c.Method+"/"+c.Says, func(t *testing.T) {
+			Note(t, c.Method, c.Says)
 			run(t, func(ctx context.Context, e E) { c.Check(ctx, t, e) })
 		})
 	}
