@@ -216,6 +216,11 @@ func (r *run) healthy(ctx context.Context, flag string) error {
 	})
 }
 
+// maxRestarts is how often a container may end while its release starts: an
+// application may wait for its database by ending. With dockerd's pauses the
+// sixth restart comes after some 6 s.
+const maxRestarts = 6
+
 // observe looks at the containers once.
 func (r *run) observe(ctx context.Context, rec app.Record, h *health) (bool, error) {
 	all, err := r.Containers.List(ctx, rec.App().Project())
@@ -231,7 +236,9 @@ func (r *run) observe(ctx context.Context, rec app.Record, h *health) (bool, err
 		}
 		restarts += c.Restarts
 		switch {
-		case c.Health == app.Unhealthy:
+		case c.Restarts >= maxRestarts:
+			return false, fmt.Errorf("container %s has ended %d times", c.Name, c.Restarts)
+		case c.Running && c.Health == app.Unhealthy:
 			return false, fmt.Errorf("container %s is unhealthy", c.Name)
 		case !c.Running:
 			waiting = fmt.Sprintf("container %s ended with exit code %d", c.Name, c.ExitCode)

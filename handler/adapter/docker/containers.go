@@ -76,6 +76,9 @@ func describe(d container.InspectResponse) app.Container {
 	}
 	if h := d.State.Health; h != nil && h.Status != container.NoHealthcheck {
 		c.Health = app.Health(h.Status)
+		if d.State.Restarting { // between two starts dockerd calls it unhealthy
+			c.Health = app.Starting
+		}
 	}
 	return c
 }
