@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
 	"sync"
 
 	"github.com/mlfmonde/cluster/handler/app"
@@ -18,6 +20,7 @@ var errMoved = errors.New("the operation has moved")
 // run is one node's part of one operation.
 type run struct {
 	*Node
+	log         *slog.Logger
 	name        string
 	op          ledger.Ours // as last read
 	steps       []plan.Step // what is left to do
@@ -51,6 +54,7 @@ func (n *Node) Operate(ctx context.Context, name string) error {
 	if r.steps = n.plan(r.op.Operation); len(r.steps) == 0 {
 		return nil
 	}
+	r.log = n.Log.With("node", n.Config.Node, "app", name, "seq", r.op.Seq)
 	if err := r.recall(ctx); err != nil {
 		return err
 	}
@@ -97,7 +101,12 @@ func (r *run) recall(ctx context.Context) error {
 		r.next = r.record
 		mine, known := acks[r.Config.Node]
 		r.ack = mine
+		r.ack.Took = maps.Clone(mine.Took) // what was read is shared
+		r.ack.Took = maps.Clone(mine.Took)
 		r.ack.Node, r.ack.Incarnation = r.Config.Node, r.Incarnation
+		if mine.Finished && (r.op.State == app.Committed || r.op.State == app.Aborted) {
+			r.steps = nil // said to be over; looked at again only because the operation is still open
+		}
 		if known && (again || mine.Incarnation != r.Incarnation) {
 			said := plan.Said{Transferred: mine.Transferred, Holding: mine.Started && r.holding(ctx)}
 			r.steps = plan.Resume(r.steps, r.op.State, r.lead(), said)

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/ledger"
-	"github.com/mlfmonde/cluster/handler/plan"
 	"github.com/mlfmonde/cluster/handler/port"
 )
 
@@ -75,7 +74,7 @@ func (r *run) draft() app.Ack {
 	defer r.mu.Unlock()
 	next := r.ack
 	next.Node, next.Incarnation = r.Config.Node, r.Incarnation
-	next.Warnings, next.Took = slices.Clone(r.ack.Warnings), maps.Clone(r.ack.Took)
+	next.Warnings, next.Took = slices.Clip(r.ack.Warnings), maps.Clone(r.ack.Took)
 	return next
 }
 
@@ -96,10 +95,10 @@ func (r *run) at(index uint64) {
 	r.ack.Index = max(r.ack.Index, index)
 }
 
-func (r *run) under(s plan.Step) {
+func (r *run) under(step string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ack.Step = s.String()
+	r.ack.Step = step
 }
 
 // progress is told with the next beat.
@@ -109,14 +108,13 @@ func (r *run) progress(done int64) {
 	r.ack.Progress = done
 }
 
-func (r *run) took(s plan.Step, d time.Duration) {
+func (r *run) took(step string, d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ack.Took = maps.Clone(r.ack.Took)
 	if r.ack.Took == nil {
 		r.ack.Took = map[string]int{}
 	}
-	r.ack.Took[string(s.In)+" "+s.String()] += int(d / time.Millisecond)
+	r.ack.Took[step] += int(d / time.Millisecond)
 }
 
 func (r *run) interruptible(cancel context.CancelCauseFunc) {

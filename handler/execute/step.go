@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mlfmonde/cluster/handler/app"
@@ -20,18 +21,16 @@ func (r *run) row(ctx context.Context, state app.State) error {
 		if err := r.step(ctx, s); err != nil {
 			return err
 		}
-		r.steps = drop(r.steps, s)
+		r.drop(s)
 	}
 	return nil
 }
 
-func drop(steps []plan.Step, done plan.Step) []plan.Step {
-	for i, s := range steps {
-		if s == done {
-			return append(append([]plan.Step{}, steps[:i]...), steps[i+1:]...)
-		}
+// drop takes a step that is done from what is left.
+func (r *run) drop(done plan.Step) {
+	if i := slices.Index(r.steps, done); i >= 0 {
+		r.steps = slices.Delete(r.steps, i, i+1)
 	}
-	return steps
 }
 
 // idle waits until the operation leaves a state in which this node has nothing
@@ -80,10 +79,10 @@ func vital(s plan.Step) bool {
 }
 
 func (r *run) once(ctx context.Context, s plan.Step) error {
-	log := r.Log.With("node", r.Config.Node, "app", r.name, "seq", r.op.Seq, "step", s.String())
-	log.Info("step")
+	step := s.String()
+	r.log.Info("step", "step", step)
 	start := r.Clock.Boot()
-	r.under(s)
+	r.under(step)
 	held, cancel := context.WithCancelCause(ctx)
 	r.interruptible(cancel)
 	err := r.Within(held, r.limit(s), func(ctx context.Context) error { return r.do(ctx, s) })
@@ -93,15 +92,15 @@ func (r *run) once(ctx context.Context, s plan.Step) error {
 	}
 	cancel(nil)
 	took := r.Clock.Boot() - start
-	r.took(s, took)
+	r.took(string(s.In)+" "+step, took)
 	if err != nil {
-		log.Warn("step ended", "took", took, "err", err)
+		r.log.Warn("step ended", "step", step, "took", took, "err", err)
 		if s.Verb != plan.Await {
 			r.Doubt(r.name)
 		}
 		return err
 	}
-	log.Info("step done", "took", took)
+	r.log.Info("step done", "step", step, "took", took)
 	return nil
 }
 

@@ -52,10 +52,16 @@ type Ours struct {
 	app.Operation
 	PeerIndex   uint64    // ModifyIndex of the peer's key
 	Maintenance port.Pair // maintenance/<name> as it was read with the operation
+	name        string    // App.Name, which costs a hash
 }
 
 // Name is the app's name.
-func (o Ours) Name() string { return o.App.Name() }
+func (o Ours) Name() string {
+	if o.name != "" {
+		return o.name
+	}
+	return o.App.Name()
+}
 
 // change writes next over o, and the same state over the peer's lock.
 func (o Ours) change(next app.Operation) []port.Op {
@@ -215,7 +221,7 @@ func Catalogue(o app.Operation, r app.Replica) port.Txn {
 
 // Read reads all that a transaction on name's operation checks.
 func (l Ledger) Read(ctx context.Context, name string) (Ours, error) {
-	var o Ours
+	o := Ours{name: name}
 	var err error
 	if o.Operation, err = l.Operation(ctx, name); err != nil {
 		return o, err
