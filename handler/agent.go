@@ -20,6 +20,7 @@ type Agent struct {
 	mu        sync.Mutex
 	busy      map[string]bool          // apps with a task
 	again     map[string]bool          // apps to look at once more
+	patrols   map[string]bool          // apps that the pass has come to
 	published uint64                   // KV index up to which the edge is published
 	away      map[string]time.Duration // absent nodes, since when by this node's clock
 	members   map[string]bool          // nodes of the cluster, as last seen
@@ -31,7 +32,7 @@ type Agent struct {
 func New(c execute.Config, w port.World, incarnation string, memo *inspect.Memo) *Agent {
 	return &Agent{
 		Node: execute.New(c, w, incarnation, memo),
-		busy: map[string]bool{}, again: map[string]bool{},
+		busy: map[string]bool{}, again: map[string]bool{}, patrols: map[string]bool{},
 		away: map[string]time.Duration{}, stalled: map[string]stall{}, members: map[string]bool{},
 	}
 }
@@ -160,6 +161,23 @@ func (a *Agent) Kick(ctx context.Context, name string) {
 	}
 }
 
+// patrol is Kick by the level-triggered pass: where an effect may still come
+// late, it looks at everything again.
+func (a *Agent) patrol(ctx context.Context, name string) {
+	a.mu.Lock()
+	a.patrols[name] = true
+	a.mu.Unlock()
+	a.Kick(ctx, name)
+}
+
+func (a *Agent) patrolled(name string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	was := a.patrols[name]
+	delete(a.patrols, name)
+	return was
+}
+
 // work looks at an app until nobody has asked for it again.
 func (a *Agent) work(ctx context.Context, name string) {
 	for a.asked(name, ctx.Err() != nil) {
@@ -211,5 +229,6 @@ func (a *Agent) Work(ctx context.Context, name string) error {
 	if o.State != app.Done && o.Index != 0 {
 		return nil
 	}
-	return a.Within(ctx, a.Times.Orphan, func(ctx context.Context) error { return a.settle(ctx, name, o) })
+	doubt := a.patrolled(name) && a.Doubtful(name)
+	return a.Within(ctx, a.Times.Orphan, func(ctx context.Context) error { return a.settle(ctx, name, o, doubt) })
 }

@@ -31,7 +31,7 @@ func (a *Agent) poll(ctx context.Context) {
 			a.Log.Warn("pass ended early", "node", a.Config.Node, "err", err)
 		}
 		for _, name := range names {
-			a.Kick(ctx, name)
+			a.patrol(ctx, name)
 		}
 		if a.Clock.Sleep(ctx, a.Times.Poll) != nil {
 			return

@@ -17,8 +17,9 @@ import (
 // settle brings this node, for one app at rest, to what the last operation
 // says: nothing runs that may not, what must run is started after a reboot,
 // and a part of the operation that this node has not finished is finished.
-// Absence of knowledge removes nothing.
-func (a *Agent) settle(ctx context.Context, name string, o app.Operation) error {
+// Absence of knowledge removes nothing. In doubt what is there counts, not what
+// the journal says was done.
+func (a *Agent) settle(ctx context.Context, name string, o app.Operation, doubt bool) error {
 	rec, index, err := a.Ledger.Record(ctx, name)
 	if err != nil {
 		return err
@@ -37,9 +38,9 @@ func (a *Agent) settle(ctx context.Context, name string, o app.Operation) error 
 		return fmt.Errorf("this node has seen operation %d of %s, the KV knows only %d: restored from a backup? nothing is touched", j.Seq, name, o.Seq)
 	}
 	if o.Runs().Role(a.Config.Node) == app.Master {
-		return a.settleMaster(ctx, o, rec, index, j)
+		return a.settleMaster(ctx, o, rec, index, j, doubt)
 	}
-	return a.settleOther(ctx, o, rec, j)
+	return a.settleOther(ctx, o, rec, j, doubt)
 }
 
 // adopt takes over an app of the old tool: the key that decides, and no
@@ -55,7 +56,7 @@ func (a *Agent) adopt(ctx context.Context, name string, rec app.Record, index ui
 	return err
 }
 
-func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Record, index uint64, j app.Journal) error {
+func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Record, index uint64, j app.Journal, doubt bool) error {
 	if index == 0 {
 		return fmt.Errorf("operation %d says that %s runs here, but there is no record: restored from a backup? nothing is touched", o.Seq, o.App.Name())
 	}
@@ -65,7 +66,7 @@ func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Recor
 			return err
 		}
 	}
-	finished = finished && !a.Doubtful(o.App.Name())
+	finished = finished && !doubt
 	if err := a.mayRun(ctx, o.App.Project(), rec, finished); err != nil {
 		return err
 	}
@@ -166,12 +167,12 @@ func (a *Agent) strange(ctx context.Context, project string, seq uint64) error {
 	return nil
 }
 
-func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record, j app.Journal) error {
+func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record, j app.Journal, doubt bool) error {
 	project := o.App.Project()
 	if err := a.Fence(ctx, project); err != nil {
 		return err
 	}
-	if j.Seq == o.Seq && j.Finished && !a.Doubtful(o.App.Name()) {
+	if j.Seq == o.Seq && j.Finished && !doubt {
 		return nil
 	}
 	if err := a.Halves(ctx, project); err != nil {
