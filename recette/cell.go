@@ -17,9 +17,10 @@ type Cell struct {
 	Column  string  `json:"column"`
 	World   string  `json:"world"`
 	Verdict Verdict `json:"verdict"`
-	Reason  string  `json:"reason,omitempty"`
+	Reason  string  `json:"reason"`
 	Plays   int     `json:"plays"` // how many runs the cell took
 	Replay  string  `json:"replay,omitempty"`
+	Cause   error   `json:"-"` // of a verdict that is not pass
 }
 
 // Totals counts verdicts.

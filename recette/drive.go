@@ -33,16 +33,6 @@ func otherAddress(files port.Files) port.Files {
 	return out
 }
 
-// Applies reports whether the cell exists.
-func Applies(r Row, c Column) bool {
-	for _, m := range r.Moves {
-		if c.Applies(m) {
-			return true
-		}
-	}
-	return false
-}
-
 // Play plays the cell of a row and a column on the simulator: every variant
 // for every move of the row to which the column applies, each on a cluster of
 // its own.
@@ -55,11 +45,11 @@ func Play(r Row, c Column, o Options) Cell {
 		plays, err := variants(r, c, at, o)
 		cell.Plays += plays
 		if err != nil {
-			cell.Verdict, cell.Reason = Fail, err.Error()
+			cell.Verdict, cell.Reason, cell.Cause = Fail, err.Error(), err
 			if errors.Is(err, errVacuous) {
 				cell.Verdict = Vacuous
 			}
-			cell.Replay = fmt.Sprintf("bin/sim matrix --row %q --column %q --seed %d", r.Name, c.Name, o.Seed)
+			cell.Replay = replayLine(r, c, err, o.Seed)
 			return cell
 		}
 	}
@@ -77,7 +67,7 @@ func variants(r Row, c Column, at int, o Options) (int, error) {
 	for v := range n {
 		err := once(r, at, o, c.Ends, func(s *Stage, m Move) func() bool { return c.Arm(s, m, v) })
 		if err != nil {
-			return v + 1, fmt.Errorf("move %d, variant %d: %w", at+1, v+1, err)
+			return v + 1, &Failed{Turn: Turn{Move: at + 1, Variant: v + 1}, Err: err}
 		}
 	}
 	return n, nil
@@ -97,15 +87,22 @@ func sweep(r Row, c Column, at int, o Options) (int, error) {
 			for _, phase := range []sim.Phase{sim.CrashBefore, sim.CrashAfter} {
 				f := sim.Fault{Node: node, Call: site.Call, Nth: nth, Phase: phase}
 				plays++
-				err := once(r, at, o, nil, func(s *Stage, _ Move) func() bool { return s.fault(f) })
-				if err != nil {
-					return plays, fmt.Errorf("move %d, %s: %w", at+1, f, err)
+				if err := Strike(r, at, o, f); err != nil {
+					return plays, &Failed{Turn: Turn{Move: at + 1, Fault: f}, Err: err}
 				}
 			}
 		}
 	}
 	return plays, nil
 }
+
+// Strike plays move at of the row with one fault: it must end either way, whole.
+func Strike(r Row, at int, o Options, f sim.Fault) error {
+	return once(r, at, o, nil, func(s *Stage, _ Move) func() bool { return s.fault(f) })
+}
+
+// Learn lists the calls that node's handler makes during move at of the row.
+func Learn(r Row, at int, o Options, node string) ([]sim.Site, error) { return learn(r, at, o, node) }
 
 // learn plays the move without a fault and counts the node's calls while the
 // operation is under way.
@@ -202,7 +199,7 @@ func once(r Row, at int, o Options, ends func(Move) app.Outcome, arm func(*Stage
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer s.end(o)
 	m := r.Moves[at]
 	struck := arm(s, m)
 	want := app.Outcome("")
@@ -269,12 +266,19 @@ func PlayAll(o Options, take func(Row, Column) bool) Result {
 	result.Cells = make([]Cell, len(jobs))
 	queue := make(chan job)
 	var wait sync.WaitGroup
+	var told sync.Mutex
 	for range runtime.GOMAXPROCS(0) {
 		wait.Go(func() {
 			own := o
 			own.Memo = &inspect.Memo{}
 			for j := range queue {
-				result.Cells[j.cell] = Play(j.row, j.col, own)
+				cell := Play(j.row, j.col, own)
+				result.Cells[j.cell] = cell
+				if o.Done != nil {
+					told.Lock()
+					o.Done(cell)
+					told.Unlock()
+				}
 			}
 		})
 	}

@@ -29,6 +29,7 @@ type Stage struct {
 	app    app.App // the one that is moved, destroyed or overwritten
 	source app.App // of a migrate
 	law    *Law
+	seen   endings
 	fired  []*sim.Armed
 	bad    bool // the next push does not start
 }
@@ -41,6 +42,8 @@ type Options struct {
 	Edit     Edit
 	Trace    bool
 	Timing   sim.Timing
+	Done     func(Cell)         // called as each cell ends, by one worker at a time
+	Saw      func(*sim.Cluster) // called at the end of each play, before its cluster is closed
 }
 
 // NewStage is a cluster of four nodes with the application pushed and nothing
@@ -60,7 +63,7 @@ func NewStage(o Options) (*Stage, error) {
 	s.law = newLaw()
 	s.Cluster = sim.New(sim.Options{
 		Nodes: nodes, Seed: o.Seed, Strategy: o.Strategy, Program: agent, GuardProgram: guard,
-		Times: s.Times, Timing: o.Timing, Trace: o.Trace, OnStep: s.law.step,
+		Times: s.Times, Timing: o.Timing, Trace: o.Trace, OnStep: s.step,
 	})
 	s.push(s.app)
 	return s, nil
@@ -130,7 +133,7 @@ func (s *Stage) rest() error {
 		return err
 	}
 	if !s.Quiet() {
-		return fmt.Errorf("not at rest after %v: %s", patience, s.waiting())
+		return fmt.Errorf("%w after %v: %s", errRestless, patience, s.waiting())
 	}
 	if err := s.RunFor(2*s.Times.Poll + 10*time.Second); err != nil {
 		return err
@@ -202,7 +205,7 @@ func (s *Stage) users(name string) (stop func()) {
 func (s *Stage) heal() {
 	s.Disarm()
 	s.MendAll()
-	for _, n := range nodes {
+	for _, n := range s.Nodes() {
 		if !s.Powered(n) {
 			s.Boot(n)
 		}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mlfmonde/cluster/fixtures"
+	"github.com/mlfmonde/cluster/recette"
+	"github.com/mlfmonde/cluster/sim/sched"
+)
+
+// runner is what run was asked for.
+type runner struct {
+	shell
+	seed   uint64
+	nodes  []string
+	calls  bool
+	random bool
+	prompt bool
+}
+
+func newRun(sh shell) *cobra.Command {
+	r := runner{shell: sh}
+	cmd := &cobra.Command{
+		Use:   "run [FILE.txtar|FILE.txt|NAME|-]",
+		Short: "a short story, a scenario, or a prompt",
+		Long: `run plays a scenario on simulated nodes and prints a line for each step of each
+node. Without an argument it is a short story: deploy, write, move, pull the
+plug in the middle of a move, come back. A NAME is one of fixtures/scenarios.
+With -i commands are read from the keyboard; "help" lists them.`,
+		Example: "  sim run\n  sim run my.txtar\n  sim run -i\n  echo 'deploy app n1 n2\nuntil idle\ncheck' | sim run -",
+		Args:    given(cobra.MaximumNArgs(1)),
+		RunE:    func(_ *cobra.Command, args []string) error { return r.run(args) },
+	}
+	cmd.Flags().BoolVarP(&r.prompt, "prompt", "i", false, "read commands from the keyboard, after the scenario if one is named")
+	cmd.Flags().BoolVar(&r.prompt, "interactive", false, "the same")
+	cmd.Flags().BoolVar(&r.calls, "calls", false, "every port call is a line")
+	cmd.Flags().BoolVar(&r.random, "random", false, "tasks take turns at random, by the seed")
+	cmd.Flags().Uint64Var(&r.seed, "seed", 1, "of everything random")
+	cmd.Flags().StringSliceVar(&r.nodes, "nodes", nil, "names of the nodes (default n1,n2,n3)")
+	return cmd
+}
+
+func (r *runner) run(args []string) error {
+	began := time.Now()
+	p := newPrinter(r.out)
+	set := recette.Setting{Nodes: r.nodes, Seed: r.seed, Calls: r.calls, Tell: p.line}
+	if r.random {
+		set.Strategy = sched.Strategy{Kind: sched.Random, Seed: r.seed}
+	}
+	sc, err := r.scenario(args)
+	if err != nil {
+		return err
+	}
+	s, err := sc.Play(set)
+	if s != nil {
+		defer s.Close()
+	}
+	if err == nil && r.prompt {
+		err = r.ask(s, p)
+	}
+	if s != nil && (len(s.Trace()) > 0 || err == nil) {
+		p.summary(s.Summary(), time.Since(began), err)
+	}
+	switch {
+	case err == nil || errors.Is(err, recette.ErrUsage):
+		return err
+	default:
+		return fmt.Errorf("%w: %w", errPlayed, err)
+	}
+}
+
+// scenario reads what is to be played; with a prompt alone it is empty.
+func (r *runner) scenario(args []string) (recette.Scenario, error) {
+	name := "story"
+	switch {
+	case len(args) == 1:
+		name = args[0]
+	case r.prompt:
+		return recette.Scenario{Name: "prompt"}, nil
+	}
+	data, err := r.read(name)
+	if err != nil {
+		return recette.Scenario{}, err
+	}
+	return recette.ParseScenario(filepath.Base(name), data)
+}
+
+// read finds a scenario: standard input, a file, or one of the fixtures.
+func (r *runner) read(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(r.in)
+	}
+	data, err := os.ReadFile(name)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) || strings.ContainsAny(name, "/\\") {
+		return data, err
+	}
+	data, found := fs.ReadFile(fixtures.Scenarios(), strings.TrimSuffix(name, ".txtar")+".txtar")
+	if found == nil {
+		return data, nil
+	}
+	return nil, err
+}
+
+// ask reads commands until quit or the end of the input. What was not
+// understood or does not hold is said, and the prompt comes back.
+func (r *runner) ask(s *recette.Scene, p *printer) error {
+	in := bufio.NewScanner(r.in)
+	f, ok := r.in.(*os.File)
+	sits := ok && terminal(f)
+	if sits {
+		fmt.Fprintln(r.out, `help lists the commands; try: deploy app n1 n2, then until idle.`)
+	}
+	var broken error
+	for {
+		if sits {
+			fmt.Fprintf(r.out, "%s ", p.paint(faint, fmt.Sprintf("%.3f>", s.Now().Seconds())))
+		}
+		if !in.Scan() {
+			return errors.Join(broken, in.Err())
+		}
+		err := s.Do(in.Text())
+		switch {
+		case errors.Is(err, recette.ErrQuit):
+			return broken
+		case errors.Is(err, recette.ErrUsage):
+			fmt.Fprintln(r.out, p.paint(red, "? "+err.Error()))
+		case err != nil:
+			fmt.Fprintln(r.out, p.paint(red, "! "+err.Error()))
+			broken = err
+		}
+	}
+}
+
+// summary is the end of a scene in a few lines.
+func (p *printer) summary(s recette.Summary, took time.Duration, err error) {
+	row := func(what, format string, args ...any) {
+		fmt.Fprintf(p.out, "  %-22s %s\n", what, fmt.Sprintf(format, args...))
+	}
+	verdict := p.paint(green, "It holds.")
+	found := ", every one found"
+	if err != nil {
+		verdict, found = p.paint(red, "It does not hold."), ""
+	}
+	fmt.Fprintf(p.out, "\n%s\n", verdict)
+	row("records acknowledged", "%d%s", s.Acknowledged, found)
+	row("writes refused", "%d", s.Refused)
+	for i, o := range s.Outages {
+		what := ""
+		if i == 0 {
+			what = "outages"
+		}
+		row(what, "%-8s from %.1f s: %s, %s", round(o.To-o.From), o.From.Seconds(), o.App, o.Reason)
+	}
+	var ops []string
+	for _, o := range []string{"committed", "aborted", "refused"} {
+		if n := s.Operations[o]; n > 0 {
+			ops = append(ops, fmt.Sprintf("%d %s", n, o))
+		}
+	}
+	row("operations", "%s", or(strings.Join(ops, ", "), "none"))
+	row("invariants", "looked at %d times, and every node at rest %d times", s.Steps, s.Rests)
+	row("time", "%s simulated, %.2f s on this machine", round(s.Virtual), took.Seconds())
+	row("trace", "hash %016x", s.Hash)
+}
+
+// round writes a duration to a tenth of a second.
+func round(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }

@@ -1,0 +1,211 @@
+package recette
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mlfmonde/cluster/handler/app"
+	"github.com/mlfmonde/cluster/handler/ledger"
+	"github.com/mlfmonde/cluster/handler/port"
+	"github.com/mlfmonde/cluster/sim"
+)
+
+// behaviour reads how a commit behaves.
+func behaviour(word string) (sim.Behaviour, bool) {
+	switch word {
+	case "good":
+		return sim.Behaviour{}, true
+	case "exits":
+		return sim.Behaviour{Exits: true}, true
+	case "unhealthy":
+		return sim.Behaviour{NeverHealthy: true}, true
+	case "update-fails":
+		return sim.Behaviour{UpdateFails: true}, true
+	case "migrate-fails":
+		return sim.Behaviour{MigrateFails: true}, true
+	case "build-fails":
+		return sim.Behaviour{BuildFails: true}, true
+	case "pull-fails":
+		return sim.Behaviour{PullFails: true}, true
+	case "slow":
+		return sim.Behaviour{Health: 20 * time.Second, ScriptTakes: 20 * time.Second}, true
+	}
+	return sim.Behaviour{}, false
+}
+
+func (s *Scene) doPush(args []string) error {
+	args, folder, err := option(args, "from")
+	if err != nil {
+		return err
+	}
+	how, said := sim.Behaviour{}, "good"
+	if len(args) > 0 {
+		if h, ok := behaviour(args[0]); ok {
+			how, said, args = h, args[0], args[1:]
+		}
+	}
+	c, err := s.named(args)
+	if err != nil {
+		return err
+	}
+	files := s.set.Files
+	if folder != "" {
+		if files = below(files, folder); len(files) == 0 {
+			return usage("the scenario has no files in %s/", folder)
+		}
+	}
+	id := s.push(c, files, how)
+	s.say("pushed %s to %s: %s", id[:8], c.short, said)
+	return nil
+}
+
+// below is what is in a folder of files.
+func below(files port.Files, folder string) port.Files {
+	out := port.Files{}
+	for path, content := range files {
+		if rest, ok := strings.CutPrefix(path, folder+"/"); ok {
+			out[rest] = content
+		}
+	}
+	return out
+}
+
+// named is the application that args name, at most one; without args the one
+// that was named last.
+func (s *Scene) named(args []string) (*cast, error) {
+	switch len(args) {
+	case 0:
+		return s.only()
+	case 1:
+		return s.cast(args[0])
+	}
+	return nil, usage("%q is too much", strings.Join(args[1:], " "))
+}
+
+// ask puts a request into the KV and fires its event.
+func (s *Scene) ask(c *cast, r app.Request) error {
+	s.hear.about = c.short
+	r.App = c.App
+	id, err := s.Ask(s.Nodes()[len(s.Nodes())-1], r)
+	c.last = id
+	return err
+}
+
+func (s *Scene) doDeploy(args []string) error {
+	r := app.Request{Kind: app.Deploy}
+	args, r.Flags.Update = take(args, "update")
+	args, r.Flags.Failover = take(args, "failover")
+	args, r.Flags.Adopt = take(args, "adopt")
+	if err := exactly(args, 2, 3); err != nil {
+		return err
+	}
+	r.New.Master = args[1]
+	if len(args) == 3 {
+		r.New.Slave = args[2]
+	}
+	if r.New.Master == r.New.Slave {
+		return usage("master and slave are both %s", r.New.Master)
+	}
+	c, err := s.cast(args[0])
+	if err != nil {
+		return err
+	}
+	return s.ask(c, r)
+}
+
+func (s *Scene) doDestroy(args []string) error {
+	r := app.Request{Kind: app.Destroy}
+	args, r.Flags.Force = take(args, "force")
+	c, err := s.named(args)
+	if err != nil {
+		return err
+	}
+	return s.ask(c, r)
+}
+
+func (s *Scene) doMigrate(args []string) error {
+	r := app.Request{Kind: app.Migrate}
+	args, r.Flags.Update = take(args, "update")
+	if err := exactly(args, 2, 2); err != nil {
+		return err
+	}
+	source, err := s.cast(args[0])
+	if err != nil {
+		return err
+	}
+	target, err := s.cast(args[1])
+	if err != nil {
+		return err
+	}
+	r.Source = &source.App
+	return s.ask(target, r)
+}
+
+// requests are those of the KV, finished ones too.
+func (s *Scene) requests() []app.Request {
+	var all []app.Request
+	pairs, _ := s.KV()
+	for _, p := range pairs {
+		var r app.Request
+		if strings.HasPrefix(p.Key, ledger.Requests) && json.Unmarshal(p.Value, &r) == nil {
+			r.ID = strings.TrimPrefix(p.Key, ledger.Requests)
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// doRedeliver fires what was ever asked for again. Whole requests take the way
+// of documented events, whose payload is the request itself.
+func (s *Scene) doRedeliver([]string) error {
+	n := 0
+	for _, r := range s.requests() {
+		s.Fire(s.Nodes()[0], string(r.Kind), fmt.Appendf(nil, `{"ref":%q}`, r.ID))
+		n++
+	}
+	before := s.decided()
+	if err := s.pass(2 * s.Times.Poll); err != nil {
+		return err
+	}
+	if after := s.decided(); after != before {
+		return fmt.Errorf("events delivered again changed the cluster: %s, was %s", after, before)
+	}
+	s.say("%d events delivered again: nothing has changed", n)
+	return nil
+}
+
+func (s *Scene) doWrite(args []string) error {
+	n := 1
+	if len(args) == 2 {
+		var err error
+		if n, err = count(args[1]); err != nil {
+			return err
+		}
+		args = args[:1]
+	}
+	c, err := s.named(args)
+	if err != nil {
+		return err
+	}
+	return s.write(c, n)
+}
+
+func (s *Scene) doWriter(args []string) error {
+	if err := exactly(args, 2, 2); err != nil {
+		return err
+	}
+	c, err := s.cast(args[0])
+	if err != nil {
+		return err
+	}
+	var d time.Duration
+	if args[1] != "off" {
+		if d, err = duration(args[1]); err != nil {
+			return err
+		}
+	}
+	s.writes(c, d)
+	return nil
+}

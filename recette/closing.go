@@ -1,0 +1,130 @@
+package recette
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mlfmonde/cluster/handler/app"
+	"github.com/mlfmonde/cluster/handler/ledger"
+	"github.com/mlfmonde/cluster/handler/plan"
+	"github.com/mlfmonde/cluster/sim"
+)
+
+// endings looks at operations as they end: what a closed operation says is
+// true at that moment, on every node that it does not name as pending. The
+// level-triggered pass, which mends what is left, has not had its turn yet.
+type endings struct {
+	ops map[string]ending
+}
+
+type ending struct {
+	index uint64
+	state app.State
+	since time.Duration // of the abort
+}
+
+// promptly is how long an aborted operation may take to close while every
+// handler is alive: less than anybody's silence.
+const promptly = 40 * time.Second
+
+// step is what a stage looks at after every step.
+func (s *Stage) step(c *sim.Cluster) {
+	before := s.law.last.KV
+	s.law.step(c)
+	if c.Changes().KV == before {
+		return
+	}
+	for _, a := range []app.App{s.app, s.source} {
+		if err := s.ends(a); err != nil {
+			c.Fail(err)
+		}
+	}
+}
+
+// ends looks at a's operation when it was written.
+func (s *Stage) ends(a app.App) error {
+	p := s.Get(ledger.OperationKey(a.Name()))
+	last := s.seen.ops[a.Name()]
+	if p.Modify == last.index {
+		return nil
+	}
+	var o app.Operation
+	if json.Unmarshal(p.Value, &o) != nil {
+		return nil
+	}
+	now := ending{index: p.Modify, state: o.State, since: last.since}
+	if o.State == app.Aborted && last.state != app.Aborted {
+		now.since = s.Now()
+	}
+	if s.seen.ops == nil {
+		s.seen.ops = map[string]ending{}
+	}
+	s.seen.ops[a.Name()] = now
+	if o.Lock || o.State != app.Done || o.Outcome != app.OutcomeAborted || last.state != app.Aborted {
+		return nil
+	}
+	if err := s.closed(a, o, s.Now()-now.since); err != nil {
+		return fmt.Errorf("operation %d of %s is closed as aborted: %w", o.Seq, a.Name(), err)
+	}
+	return nil
+}
+
+// closed checks that an aborted operation has left everything as it was.
+func (s *Stage) closed(a app.App, o app.Operation, took time.Duration) error {
+	var faults []error
+	if s.undisturbed() {
+		if took > promptly {
+			faults = append(faults, fmt.Errorf("it took %v to undo it", took))
+		}
+		if who := plan.Closer(ended(o)); slices.Contains(o.Pending, who) {
+			faults = append(faults, fmt.Errorf("%s closes it and has not finished itself", who))
+		}
+	}
+	faults = append(faults, s.before(s.expected(a, o.Old), o)...)
+	if o.Peer != nil {
+		faults = append(faults, s.before(s.expected(*o.Peer, o.PeerAt), o)...)
+	}
+	return errors.Join(faults...)
+}
+
+// ended is o in the state in which its closer found it.
+func ended(o app.Operation) app.Operation {
+	o.State = app.Aborted
+	return o
+}
+
+// before checks that one app is as it was on the nodes that have finished.
+func (s *Stage) before(e Expected, o app.Operation) (faults []error) {
+	e.Early = true
+	acked := s.law.live(s.Cluster, e.App.Name())
+	for _, node := range o.Nodes() {
+		if slices.Contains(o.Pending, node) || !s.Powered(node) || !s.Alive(node, sim.Handler) {
+			continue
+		}
+		for _, err := range e.onNode(s.ObserveNode(node), acked) {
+			faults = append(faults, fmt.Errorf("%s: %w", node, err))
+		}
+	}
+	return faults
+}
+
+// undisturbed reports that no handler was away and no call hung.
+func (s *Stage) undisturbed() bool {
+	for _, a := range s.fired {
+		switch a.Phase {
+		case sim.CrashBefore, sim.CrashAfter, sim.PowerBefore, sim.PowerAfter, sim.Hang, sim.Slow, sim.Late, sim.Hook:
+			if a.Fired > 0 {
+				return false
+			}
+		}
+	}
+	for _, n := range s.Nodes() {
+		if !s.Alive(n, sim.Handler) {
+			return false
+		}
+	}
+	return true
+}

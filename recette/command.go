@@ -1,0 +1,197 @@
+package recette
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Command is one word of the scenario language.
+type Command struct {
+	Name  string
+	Usage string // arguments
+	Help  string
+	do    func(s *Scene, args []string) error
+}
+
+// ErrQuit is what the command quit returns.
+var ErrQuit = errors.New("quit")
+
+// ErrUsage wraps errors of a command that was not understood: nothing happened.
+var ErrUsage = errors.New("not understood")
+
+func usage(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrUsage, fmt.Errorf(format, args...))
+}
+
+// Commands lists the language, in the order in which help shows it.
+func Commands() []Command {
+	return slices.Concat(asking(), breaking(), running(), looking())
+}
+
+// asking is what operators and users ask for.
+func asking() []Command {
+	return []Command{
+		{"push", "[good|exits|unhealthy|update-fails|migrate-fails|build-fails|pull-fails|slow] [APP] [from DIR]", "a new commit and how it behaves; from a folder of the scenario's files", (*Scene).doPush},
+		{"deploy", "APP MASTER [SLAVE] [update] [failover] [adopt]", "ask for a deploy", (*Scene).doDeploy},
+		{"destroy", "APP [force]", "ask for a destroy", (*Scene).doDestroy},
+		{"migrate", "SOURCE TARGET [update]", "ask for the data of one app in another", (*Scene).doMigrate},
+		{"event", "deploy|destroy APP [MASTER [SLAVE]]", "the documented event, whose payload is the whole request", (*Scene).doEvent},
+		{"redeliver", "", "every event once more, to every node", (*Scene).doRedeliver},
+		{"write", "APP [N]", "users write until N writes are acknowledged", (*Scene).doWrite},
+		{"writer", "APP EVERY|off", "a user who writes all the time and notices outages", (*Scene).doWriter},
+		{"put", "KEY [VALUE]", "a person sets a key of the KV; without value: deletes it", (*Scene).doPut},
+		{"docker", "start|stop NODE [APP]", "a person starts or stops containers by hand", (*Scene).doDocker},
+		{"volume", "NODE APP KEY [N]", "a volume with N old records, found on a node", (*Scene).doVolume},
+		{"legacy", "APP MASTER [SLAVE]", "an application of the old tool: record, containers and volume, and no operation", (*Scene).doLegacy},
+		{"tombstones", "N AGE", "N requests that finished so long ago", (*Scene).doTombstones},
+	}
+}
+
+// breaking is what goes wrong, and what ends it.
+func breaking() []Command {
+	return []Command{
+		{"fault", "NODE git|consul|agent|docker|driver|disk down|stall|full|up, or NODE CALL PHASE [nth N] [times K|ever] [arg TEXT] [for TIME] [down TIME] [guard] [maybe] [then COMMAND]", "something fails now, or at a call", (*Scene).doFault},
+		{"crash", "NODE [guard]", "the handler dies and stays down", (*Scene).doCrash},
+		{"start", "NODE [guard]", "the handler starts", (*Scene).doStart},
+		{"plug", "NODE", "pull the plug: a power cut", (*Scene).doPlug},
+		{"boot", "NODE", "power is back", (*Scene).doBoot},
+		{"freeze", "NODE [handler|guard|machine]", "it stands still (default: the machine)", (*Scene).doFreeze},
+		{"thaw", "NODE [handler|guard|machine]", "it goes on", (*Scene).doThaw},
+		{"cut", "NODE [NODE|outside] [gossip|consul|ssh|git|http]", "no traffic, both ways; without a channel: none at all", (*Scene).doCut},
+		{"heal", "", "no fault, every link, power and process is back", (*Scene).doHeal},
+		{"session", "NODE", "its Consul session ends at once", (*Scene).doSession},
+		{"consul", "down|up|elects TIME|save|restore|empty", "Consul's servers", (*Scene).doConsul},
+		{"gossip", "[lose N] [repeat N] [delay N]", "events, in percent", (*Scene).doGossip},
+		{"skew", "NODE TIME", "its wall clock is ahead", (*Scene).doSkew},
+		{"drift", "NODE PPM", "its boot clock runs faster", (*Scene).doDrift},
+	}
+}
+
+// running lets time go by.
+func running() []Command {
+	return []Command{
+		{"step", "[N]", "until the next line", (*Scene).doStep},
+		{"run", "TIME", "for so long", (*Scene).doRun},
+		{"until", "idle | NODE begins STEP | NODE did STEP | APP STATE | down APP | NODE present|absent", "until something is so", (*Scene).doUntil},
+	}
+}
+
+// looking asks how things stand; expect and check end the scenario if they
+// are not as they must be.
+func looking() []Command {
+	return []Command{
+		{"check", "[without NODE...]", "wait for rest; every node is as the last operation says", (*Scene).doCheck},
+		{"expect", "committed|aborted|refused [APP] [because TEXT] | master NODE [APP] | running NODE...|nowhere [APP] | log TEXT | no log TEXT | key KEY [TEXT] | no key KEY | seq N [APP] | copies NODE APP N | records NODE APP N | volumes NODE APP N | tombstones N", "something is so", (*Scene).doExpect},
+		{"show", "nodes|kv|volumes|schedules|containers|plan|faults [APP]", "how things stand", (*Scene).doShow},
+		{"say", "TEXT", "a line of its own", (*Scene).doSay},
+		{"help", "", "this list", (*Scene).doHelp},
+		{"quit", "", "", func(*Scene, []string) error { return ErrQuit }},
+	}
+}
+
+// Do carries out one command line. An empty one and a comment do nothing.
+func (s *Scene) Do(line string) error {
+	words := split(line)
+	if len(words) == 0 {
+		return nil
+	}
+	for _, c := range Commands() {
+		if c.Name == words[0] {
+			return s.carry(c, words[1:])
+		}
+	}
+	return usage("there is no command %q; help lists them", words[0])
+}
+
+func (s *Scene) carry(c Command, args []string) error {
+	err := c.do(s, args)
+	s.flush()
+	switch broken := s.Err(); {
+	case broken != nil && c.Name != "show" && c.Name != "help" && c.Name != "quit":
+		return broken // an invariant: nothing after it means anything
+	case errors.Is(err, ErrUsage):
+		return fmt.Errorf("%w\nusage: %s %s", err, c.Name, c.Usage)
+	}
+	return err
+}
+
+// split reads words; quotes hold words together, # begins a comment.
+func split(line string) []string {
+	var words []string
+	var word strings.Builder
+	quote, open := rune(0), false
+	end := func() {
+		if open {
+			words = append(words, word.String())
+		}
+		word.Reset()
+		open = false
+	}
+	for _, r := range line {
+		switch {
+		case quote == 0 && (r == '"' || r == '\''):
+			quote, open = r, true
+		case r == quote:
+			quote = 0
+		case r == '#' && quote == 0 && !open:
+			end()
+			return words
+		case (r == ' ' || r == '\t' || r == '\r') && quote == 0:
+			end()
+		default:
+			word.WriteRune(r)
+			open = true
+		}
+	}
+	end()
+	return words
+}
+
+// take removes the word from args and reports whether it was there.
+func take(args []string, word string) ([]string, bool) {
+	i := slices.Index(args, word)
+	if i < 0 {
+		return args, false
+	}
+	return slices.Concat(args[:i], args[i+1:]), true
+}
+
+// option removes the word and the one after it from args.
+func option(args []string, word string) (rest []string, value string, err error) {
+	i := slices.Index(args, word)
+	switch {
+	case i < 0:
+		return args, "", nil
+	case i+1 == len(args):
+		return nil, "", usage("%s what?", word)
+	}
+	return slices.Concat(args[:i], args[i+2:]), args[i+1], nil
+}
+
+func count(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, usage("%q is not a number", text)
+	}
+	return n, nil
+}
+
+func duration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, usage("%q is not a time, such as 30s or 5m", text)
+	}
+	return d, nil
+}
+
+// exactly refuses another number of arguments.
+func exactly(args []string, least, most int) error {
+	if len(args) < least || len(args) > most {
+		return usage("%d arguments", len(args))
+	}
+	return nil
+}
