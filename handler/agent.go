@@ -219,8 +219,14 @@ func (a *Agent) Work(ctx context.Context, name string) error {
 		return a.source(ctx, o)
 	}
 	if o.Seq != 0 && o.State != app.Done {
+		if err := a.overdue(ctx, name, o); err != nil {
+			return err
+		}
 		if err := a.Operate(ctx, name); err != nil {
 			return err
+		}
+		if o.Peer != nil {
+			a.Doubt(o.Peer.Name()) // its schedules were in this operation's hands
 		}
 		if o, err = a.Ledger.Operation(ctx, name); err != nil {
 			return err

@@ -98,6 +98,7 @@ func (a *Agent) opening(ctx context.Context, r app.Request, prev app.Operation, 
 	op := app.Operation{
 		Seq: prev.Seq + 1, ID: r.ID, Kind: r.Kind, App: r.App, Flags: r.Flags,
 		Old: prev.Runs(), RecordIndex: index, Generation: rec.Generation,
+		Hold: prev.Hold,
 	}
 	if index == 0 {
 		op.Old = app.Placement{}

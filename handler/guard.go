@@ -2,6 +2,8 @@ package handler
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/mlfmonde/cluster/handler/app"
@@ -13,6 +15,7 @@ import (
 // through dockerd, and by pids if that takes longer than 3 s. It looks every
 // guard_poll and leaves its mark, without which no lease is renewed.
 func Guard(ctx context.Context, w port.World, t app.Times) error {
+	ending := endings{under: map[string]bool{}}
 	for ctx.Err() == nil {
 		if err := w.Warden.Touch(ctx); err != nil && ctx.Err() == nil {
 			w.Log.Error("guard cannot leave its mark", "err", err)
@@ -22,8 +25,13 @@ func Guard(ctx context.Context, w port.World, t app.Times) error {
 			w.Log.Error("guard cannot read the leases", "err", err)
 		}
 		for _, l := range leases {
-			if l.Until != 0 && l.Until <= int64(w.Clock.Boot()) {
-				expire(ctx, w, l)
+			if l.Until != 0 && l.Until <= int64(w.Clock.Boot()) && ending.enter(l) {
+				// Each by itself: one that cannot be killed must not keep the
+				// others, nor the mark, waiting.
+				w.Tasks.Go(ctx, "expire", func(ctx context.Context) {
+					defer ending.leave(l)
+					expire(ctx, w, l)
+				})
 			}
 		}
 		if err := w.Clock.Sleep(ctx, t.GuardPoll); err != nil {
@@ -31,6 +39,28 @@ func Guard(ctx context.Context, w port.World, t app.Times) error {
 		}
 	}
 	return context.Cause(ctx)
+}
+
+// endings are the leases that are being ended.
+type endings struct {
+	mu    sync.Mutex
+	under map[string]bool
+}
+
+func (e *endings) key(l app.Lease) string { return fmt.Sprintf("%s.%d", l.Project, l.Seq) }
+
+func (e *endings) enter(l app.Lease) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	was := e.under[e.key(l)]
+	e.under[e.key(l)] = true
+	return !was
+}
+
+func (e *endings) leave(l app.Lease) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.under, e.key(l))
 }
 
 // byDockerd is how long dockerd may take to kill before pids are used.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mlfmonde/cluster/handler/app"
@@ -119,12 +120,33 @@ func (a *Agent) strangers(ctx context.Context, known, recorded []string) ([]stri
 	if err != nil {
 		return nil, err
 	}
-	var found []string
+	found, err := a.leftover(ctx, slices.Concat(recorded, known))
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range all {
 		name, ok := names[c.Project]
 		if !ok {
 			a.Log.Error("nothing in the KV knows this container; it is left alone", "node", a.Config.Node, "container", c.Name, "project", c.Project)
 		} else if !slices.Contains(found, name) {
+			found = append(found, name)
+		}
+	}
+	return found, nil
+}
+
+// leftover lists the known apps of which this node has a checkout.
+func (a *Agent) leftover(ctx context.Context, known []string) (found []string, err error) {
+	dirs, err := a.Checkouts.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range known {
+		has := slices.ContainsFunc(dirs, func(dir string) bool {
+			id, ok := strings.CutPrefix(dir, name+"-")
+			return ok && app.CheckID("id", id) == nil
+		})
+		if has && !slices.Contains(found, name) {
 			found = append(found, name)
 		}
 	}
@@ -191,6 +213,10 @@ func (a *Agent) rescue(ctx context.Context, o app.Operation, members []app.Membe
 	if n := acks[o.Lead]; o.State == app.Aborted && n.Started && !n.Cleared && still < a.Times.Silence {
 		return nil
 	}
+	// A release without an end of its lease runs on where nobody can read the
+	// outcome: no user may write to what its master will roll back.
+	n := acks[o.Lead]
+	hold := o.State == app.Aborted && o.Old.Master == o.Lead && n.Started && !n.Cleared && n.Lease == 0
 	pending := []string{closer}
 	for _, n := range plan.Finishes(o) {
 		if n != closer && !acks[n].Finished {
@@ -198,6 +224,9 @@ func (a *Agent) rescue(ctx context.Context, o app.Operation, members []app.Membe
 		}
 	}
 	return a.end(ctx, o, func(now ledger.Ours) (port.Txn, error) {
+		if hold {
+			now.Hold = now.ID
+		}
 		build, err := a.Closing(ctx, now, pending, acks)
 		if err != nil {
 			return port.Txn{}, err

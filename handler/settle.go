@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/ledger"
@@ -60,15 +58,30 @@ func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Recor
 	if index == 0 {
 		return fmt.Errorf("operation %d says that %s runs here, but there is no record: restored from a backup? nothing is touched", o.Seq, o.App.Name())
 	}
-	finished := j.Seq == o.Seq && j.Finished
+	finished := j.Of(o) && j.Finished
 	if !finished && o.Outcome == app.OutcomeAborted {
-		if err := a.Rollback(ctx, o.App.Name(), o.Seq); err != nil {
+		if j.Of(o) && j.Ran { // nothing may run on data that is about to be replaced
+			if err := a.Fence(ctx, o.App.Project()); err != nil {
+				return err
+			}
+		}
+		if err := a.Rollback(ctx, o.App.Name(), o); err != nil {
 			return err
 		}
 	}
 	finished = finished && !doubt
 	if err := a.mayRun(ctx, o.App.Project(), rec, finished); err != nil {
 		return err
+	}
+	if o.Hold != "" {
+		now, err := a.Ledger.Read(ctx, o.App.Name())
+		if err != nil || now.Index != o.Index {
+			return err
+		}
+		if _, err := a.KV.Apply(ctx, ledger.Lift(now)); err != nil && !errors.Is(err, port.ErrRefused) {
+			return err
+		}
+		return nil // the operation's index is another now; the next pass goes on
 	}
 	if finished {
 		return a.replicaOf(ctx, o, rec)
@@ -93,6 +106,33 @@ func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Recor
 		return err
 	}
 	return a.replicaOf(ctx, o, rec)
+}
+
+// overdue finishes what an earlier operation, closed as aborted while this node
+// was away, has left here: its data must not become part of a later one.
+func (a *Agent) overdue(ctx context.Context, name string, o app.Operation) error {
+	j, err := a.Journal.Read(ctx, name)
+	if err != nil || j.Seq >= o.Seq || j.Finished || !j.Ran {
+		return err
+	}
+	done, err := a.Ledger.Histories(ctx, name)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(done, func(h app.History) bool { return h.Seq == j.Seq && h.ID == j.ID && h.Outcome == app.OutcomeAborted }) {
+		return nil
+	}
+	if err := a.Fence(ctx, o.App.Project()); err != nil {
+		return err
+	}
+	if err := a.Rollback(ctx, name, app.Operation{Seq: j.Seq, ID: j.ID}); err != nil {
+		return err
+	}
+	rec, index, err := a.Ledger.Record(ctx, name)
+	if err != nil || index == 0 || rec.Master != a.Config.Node || o.State != app.Preparing || o.Failover() {
+		return err
+	}
+	return a.mayRun(ctx, o.App.Project(), rec, false)
 }
 
 // source keeps the app that a migrate has locked as its source running: its
@@ -153,7 +193,7 @@ func (a *Agent) mayRun(ctx context.Context, project string, rec app.Record, fini
 		a.Doubt(rec.App().Name())
 		return errors.Join(fmt.Errorf("start: %w", err), a.Guard.Release(ctx, project, rec.Generation))
 	}
-	return nil
+	return a.PinOld(ctx, rec)
 }
 
 // strange ends what runs of another release than the recorded one.
@@ -172,7 +212,7 @@ func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record
 	if err := a.Fence(ctx, project); err != nil {
 		return err
 	}
-	if j.Seq == o.Seq && j.Finished && !doubt {
+	if j.Of(o) && j.Finished && !doubt {
 		return nil
 	}
 	if err := a.Halves(ctx, project); err != nil {
@@ -184,11 +224,11 @@ func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record
 	if err := a.Containers.Remove(ctx, project, true); err != nil {
 		return fmt.Errorf("remove containers: %w", err)
 	}
-	live, err := a.Live(ctx, project)
+	stale, err := a.stale(ctx, o, j)
 	if err != nil {
 		return err
 	}
-	if err := a.Retire(ctx, live); err != nil {
+	if err := a.Retire(ctx, stale); err != nil {
 		return err
 	}
 	role, keep := plan.Off, ""
@@ -204,73 +244,29 @@ func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record
 	return a.finished(ctx, o)
 }
 
+// stale lists the live volumes that may not stay on a node which does not run
+// the app. Of an aborted operation that is what it made here itself: what it
+// found is somebody's.
+func (a *Agent) stale(ctx context.Context, o app.Operation, j app.Journal) ([]string, error) {
+	live, err := a.Live(ctx, o.App.Project())
+	if err != nil || o.Outcome == app.OutcomeCommitted || !o.Runs().IsZero() && !j.Of(o) {
+		return live, err
+	}
+	return slices.DeleteFunc(live, func(v string) bool { return !j.Of(o) || !slices.Contains(j.Made, v) }), nil
+}
+
 // finished writes on disk that this node is as operation o wants it.
 func (a *Agent) finished(ctx context.Context, o app.Operation) error {
-	j := app.Journal{Seq: o.Seq, ID: o.ID, Finished: true}
+	j, err := a.Journal.Read(ctx, o.App.Name())
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	if !j.Of(o) {
+		j = app.Journal{Seq: o.Seq, ID: o.ID}
+	}
+	j.Finished = true
 	if err := a.Journal.Write(ctx, o.App.Name(), j); err != nil {
 		return fmt.Errorf("write journal: %w", err)
 	}
 	return nil
-}
-
-// replicaOf keeps the catalogue: a slave that has no replica gets one, and the
-// newest copies that this master's own markers say it has whole are listed.
-func (a *Agent) replicaOf(ctx context.Context, o app.Operation, rec app.Record) error {
-	slave := o.Runs().Slave
-	if slave == "" || len(rec.Volumes) == 0 {
-		return nil
-	}
-	rep, err := a.Ledger.Replica(ctx, o.App.Name())
-	if err != nil {
-		return err
-	}
-	members, err := a.Members.Members(ctx)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(members, func(m app.Member) bool { return m.Name == slave })
-	if i < 0 {
-		return nil
-	}
-	if (rep.Node != slave || rep.Seq < o.Seq) && members[i].Present {
-		return a.Replicate(ctx, o.App.Name(), slave)
-	}
-	next := app.Replica{Seq: o.Seq, Node: slave, Date: a.Clock.Now().UTC().Format(time.RFC3339)}
-	for _, v := range rec.Volumes {
-		c, err := a.marked(ctx, v, members[i].Address)
-		if err != nil || c.Snapshot == "" {
-			return err
-		}
-		next.Copies = append(next.Copies, c)
-	}
-	if rep.Node == slave && slices.Equal(rep.Copies, next.Copies) {
-		return nil
-	}
-	_, err = a.KV.Apply(ctx, ledger.Catalogue(o, next))
-	if errors.Is(err, port.ErrRefused) {
-		return nil
-	}
-	return err
-}
-
-// marked is the last copy of volume that address has according to this node's
-// markers.
-func (a *Agent) marked(ctx context.Context, volume, address string) (app.Copy, error) {
-	all, err := a.Snapshots.List(ctx, volume)
-	if err != nil {
-		return app.Copy{}, fmt.Errorf("list snapshots: %w", err)
-	}
-	var c app.Copy
-	for _, s := range all {
-		if s.Host != address {
-			continue
-		}
-		name := strings.TrimSuffix(s.Name, "@"+address)
-		for _, o := range all {
-			if o.Name == name && o.ReadOnly {
-				c = app.Copy{Volume: volume, Snapshot: name, UUID: o.Origin()}
-			}
-		}
-	}
-	return c, nil
 }

@@ -94,6 +94,7 @@ type Operation struct {
 	PeerGeneration  uint64    `json:"peer_generation,omitempty"`
 	PeerRecordIndex uint64    `json:"peer_record_index,omitempty"`
 	Lock            bool      `json:"lock,omitempty"`
+	Hold            string    `json:"hold,omitempty"` // operation whose maintenance stays: its release may still run, and goes when its master is back
 
 	Index uint64 `json:"-"` // ModifyIndex
 }
@@ -281,3 +282,6 @@ type Journal struct {
 	Rollback []Copy   `json:"rollback,omitempty"` // what a rollback restores
 	Finished bool     `json:"finished,omitempty"` // this node's part in Seq is over
 }
+
+// Of reports that j tells of o: a KV restored from a backup may use a seq again.
+func (j Journal) Of(o Operation) bool { return j.Seq == o.Seq && j.ID == o.ID }

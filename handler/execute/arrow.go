@@ -130,13 +130,14 @@ func (r *run) giveUp(ctx context.Context, cause error) {
 func (r *run) close(ctx context.Context) error {
 	others := slices.DeleteFunc(plan.Finishes(r.op.Operation), func(n string) bool { return n == r.Config.Node })
 	var acks map[string]app.Ack
+	end := r.Clock.Boot() + r.patience()
 	err := r.watch(ctx, func(now map[string]app.Ack) (bool, error) {
 		acks = now
 		open := slices.DeleteFunc(slices.Clone(others), func(n string) bool {
 			a := now[n]
 			return a.Finished || a.Failed != "" && a.State == r.op.State || r.silent(now, n)
 		})
-		return len(open) == 0, nil
+		return len(open) == 0 || r.Clock.Boot() >= end, nil
 	})
 	if err != nil {
 		return err
@@ -160,6 +161,15 @@ func (r *run) close(ctx context.Context) error {
 	r.op.State = app.Done
 	r.mu.Unlock()
 	return nil
+}
+
+// patience is how long a closer waits for nodes that live but do not end their
+// part: after an abort users still see maintenance, after a commit nobody does.
+func (r *run) patience() time.Duration {
+	if r.op.State == app.Aborted {
+		return r.Times.Silence
+	}
+	return r.Times.Silence + r.Times.Restore
 }
 
 // Closing builds the transaction that ends o, with what its participants said

@@ -39,11 +39,18 @@ func (r *run) inspect(ctx context.Context) error {
 		return fmt.Errorf("read checkout: %w", err)
 	}
 	in := inspect.Input{App: r.op.App, Files: files, Seq: r.op.Seq, ID: r.op.ID, Drivers: r.Drivers}
-	if in.Policy, err = r.Ledger.Policy(ctx, r.name); err != nil {
+	var recs map[string]app.Record
+	var names []string
+	err = r.Until(ctx, "records and policy", func() error {
+		if in.Policy, err = r.Ledger.Policy(ctx, r.name); err != nil {
+			return err
+		}
+		if recs, names, err = r.Ledger.Records(ctx); recs != nil {
+			return nil // what is not ours is reported elsewhere
+		}
 		return err
-	}
-	recs, names, err := r.Ledger.Records(ctx)
-	if err != nil && recs == nil {
+	})
+	if err != nil {
 		return err
 	}
 	for _, name := range names {

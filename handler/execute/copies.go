@@ -44,7 +44,11 @@ func (n *Node) ship(ctx context.Context, copies []app.Copy, to string) error {
 }
 
 func (n *Node) address(ctx context.Context, node string) (string, error) {
-	members, err := n.Members.Members(ctx)
+	var members []app.Member
+	err := n.Until(ctx, "address of "+node, func() (err error) {
+		members, err = n.Members.Members(ctx)
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("look up the address of %s: %w", node, err)
 	}
@@ -137,7 +141,7 @@ func (r *run) copies(ctx context.Context, set plan.Set) ([]app.Copy, error) {
 		return r.ack.Copies, nil
 	}
 	if r.transferred == nil {
-		acks, _, err := r.Ledger.Acks(ctx, r.name, r.op.ID)
+		acks, _, err := r.look(ctx)
 		if err != nil {
 			return nil, err
 		}

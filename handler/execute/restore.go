@@ -16,7 +16,7 @@ import (
 // data, and never again once the old release may have run on it.
 func (r *run) restore(ctx context.Context, s plan.Step) error {
 	if s.In == app.Aborted {
-		return r.Rollback(ctx, r.name, r.op.Seq)
+		return r.Rollback(ctx, r.name, r.op.Operation)
 	}
 	copies, err := r.copies(ctx, s.Set)
 	if err != nil {
@@ -48,13 +48,13 @@ func (n *Node) restoreAll(ctx context.Context, copies []app.Copy) error {
 	return nil
 }
 
-// Rollback restores what operation seq may have changed on this node, once.
-func (n *Node) Rollback(ctx context.Context, name string, seq uint64) error {
+// Rollback restores what operation o may have changed on this node, once.
+func (n *Node) Rollback(ctx context.Context, name string, o app.Operation) error {
 	j, err := n.Journal.Read(ctx, name)
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}
-	if j.Seq != seq || !j.Ran {
+	if !j.Of(o) || !j.Ran {
 		return nil
 	}
 	if err := n.restoreAll(ctx, j.Rollback); err != nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/inspect"
@@ -38,6 +39,7 @@ type run struct {
 	renewal  bool // the lease must be renewed with each beat
 	granting bool // a lease file is being written
 	cancel   context.CancelCauseFunc
+	deadline time.Duration // of the step under way, CLOCK_BOOTTIME; 0: none
 }
 
 // Operate carries out this node's part of the operation under way for the app
@@ -104,6 +106,9 @@ func (r *run) recall(ctx context.Context) error {
 		r.ack.Took = maps.Clone(mine.Took) // what was read is shared
 		r.ack.Took = maps.Clone(mine.Took)
 		r.ack.Node, r.ack.Incarnation = r.Config.Node, r.Incarnation
+		if r.op.State == app.Committed || r.op.State == app.Aborted {
+			r.ack.Failed = "" // what failed before the outcome says nothing of what follows it
+		}
 		if mine.Finished && (r.op.State == app.Committed || r.op.State == app.Aborted) {
 			r.steps = nil // said to be over; looked at again only because the operation is still open
 		}
@@ -179,7 +184,7 @@ func (r *run) arrived(ctx context.Context) error {
 	if r.op.State == app.Done || r.ack.Index == 0 {
 		return nil
 	}
-	if err := r.say(ctx, func(*app.Ack) {}); err != nil && !errors.Is(err, errMoved) {
+	if err := r.say(ctx, func(a *app.Ack) { a.Failed = "" }); err != nil && !errors.Is(err, errMoved) {
 		return err
 	}
 	return nil
@@ -215,7 +220,7 @@ func (r *run) note(ctx context.Context, change func(*app.Journal)) error {
 	if err != nil {
 		return fmt.Errorf("read journal of %s: %w", r.name, err)
 	}
-	if j.Seq != r.op.Seq {
+	if !j.Of(r.op.Operation) {
 		j = app.Journal{Seq: r.op.Seq, ID: r.op.ID}
 	}
 	change(&j)

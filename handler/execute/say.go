@@ -95,10 +95,22 @@ func (r *run) at(index uint64) {
 	r.ack.Index = max(r.ack.Index, index)
 }
 
-func (r *run) under(step string) {
+// under notes the step under way, and when its beats end: a call that does not
+// return, whatever its context says, must not look like life.
+func (r *run) under(step string, limit time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.ack.Step = step
+	r.ack.Step, r.deadline = step, 0
+	if limit > 0 {
+		r.deadline = r.Clock.Boot() + limit + r.Times.KillMax
+	}
+}
+
+// stuck reports that the step under way is far beyond its maximum.
+func (r *run) stuck() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.deadline != 0 && r.Clock.Boot() > r.deadline
 }
 
 // progress is told with the next beat.
@@ -174,6 +186,9 @@ func (r *run) interruptIfMoved(ctx context.Context) {
 }
 
 func (r *run) beat(ctx context.Context) error {
+	if r.stuck() {
+		return nil
+	}
 	r.mu.Lock()
 	renew := r.renewal
 	r.mu.Unlock()

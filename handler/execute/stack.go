@@ -112,7 +112,7 @@ func (r *run) untouched(ctx context.Context, s plan.Step) (bool, error) {
 		return false, nil
 	}
 	j, err := r.Journal.Read(ctx, r.name)
-	return err == nil && (j.Seq != r.op.Seq || !j.Stopped), err
+	return err == nil && (!j.Of(r.op.Operation) || !j.Stopped), err
 }
 
 // know inspects again what an earlier incarnation has prepared.
@@ -149,6 +149,18 @@ func (r *run) start(ctx context.Context, flag string) error {
 	}
 	if err := r.Stack.Up(ctx, rec.Stack()); err != nil {
 		return fmt.Errorf("start: %w", err)
+	}
+	return r.PinOld(ctx, rec)
+}
+
+// PinOld keeps dockerd from restarting containers of the old tool by itself:
+// they carry no lease.
+func (n *Node) PinOld(ctx context.Context, rec app.Record) error {
+	if rec.Generation != 0 {
+		return nil
+	}
+	if err := n.Containers.Pin(ctx, rec.App().Project()); err != nil {
+		return fmt.Errorf("pin containers: %w", err)
 	}
 	return nil
 }
@@ -276,19 +288,4 @@ func services(rec app.Record) []string {
 	}
 	slices.Sort(all)
 	return all
-}
-
-func (r *run) register(ctx context.Context) error {
-	rec := r.which(plan.NewRelease)
-	if err := r.Checks.Register(ctx, r.name, rec.Release.Checks, rec.Release.Service); err != nil {
-		return fmt.Errorf("register service: %w", err)
-	}
-	return nil
-}
-
-func (r *run) deregister(ctx context.Context) error {
-	if err := r.Checks.Deregister(ctx, r.name, r.record.Release.Service); err != nil {
-		return fmt.Errorf("deregister service: %w", err)
-	}
-	return nil
 }

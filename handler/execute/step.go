@@ -82,7 +82,7 @@ func (r *run) once(ctx context.Context, s plan.Step) error {
 	step := s.String()
 	r.log.Info("step", "step", step)
 	start := r.Clock.Boot()
-	r.under(step)
+	r.under(step, r.limit(s))
 	held, cancel := context.WithCancelCause(ctx)
 	r.interruptible(cancel)
 	err := r.Within(held, r.limit(s), func(ctx context.Context) error { return r.do(ctx, s) })

@@ -50,7 +50,7 @@ func (r *run) volumes(ctx context.Context, set plan.Set) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read journal: %w", err)
 		}
-		return drop(func(v string) bool { return j.Seq != r.op.Seq || !in(j.Made)(v) }), nil
+		return drop(func(v string) bool { return !j.Of(r.op.Operation) || !in(j.Made)(v) }), nil
 	}
 	return live, nil
 }

@@ -121,7 +121,7 @@ func (o Ours) on() []port.Op {
 
 // off turns the operation's own maintenance off.
 func (o Ours) off() []port.Op {
-	if o.Maintenance.Modify == 0 || string(o.Maintenance.Value) != o.ID {
+	if o.Maintenance.Modify == 0 || (string(o.Maintenance.Value) != o.ID && string(o.Maintenance.Value) != o.Hold) {
 		return nil
 	}
 	return []port.Op{{Verb: port.DeleteCAS, Key: MaintenanceKey(o.Name()), Index: o.Maintenance.Modify}}
@@ -199,16 +199,28 @@ func (l Ledger) Close(o Ours, req app.Request, pending []string, h app.History) 
 	if o.State == app.Aborted {
 		next.Outcome = app.OutcomeAborted
 	}
+	if o.Hold != o.ID {
+		next.Hold = ""
+	}
 	h.Operation = next
 	ops := append(o.change(next),
 		tombstone(req, next.Outcome, o.Reason, h.Date),
 		port.Op{Verb: port.Put, Key: HistoryKey(o.Name(), o.Seq), Value: encode(h)},
 		port.Op{Verb: port.DeleteTree, Key: AckTree(o.Name(), o.ID)})
-	ops = append(ops, o.off()...)
+	if o.Hold != o.ID {
+		ops = append(ops, o.off()...)
+	}
 	if old := int64(o.Seq) - int64(l.History); old > 0 {
 		ops = append(ops, port.Op{Verb: port.Delete, Key: HistoryKey(o.Name(), uint64(old))})
 	}
 	return port.Txn{Name: "close", Ops: ops}
+}
+
+// Lift ends a maintenance that was held beyond the close of o.
+func Lift(o Ours) port.Txn {
+	next := o.Operation
+	next.Hold = ""
+	return port.Txn{Name: "lift", Ops: append([]port.Op{moved(o.Name(), o.Operation, next)}, o.off()...)}
 }
 
 // Catalogue writes the newest complete replica, provided that o has not moved.

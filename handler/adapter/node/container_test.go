@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
@@ -130,6 +132,9 @@ func TestWarden_KillsRealContainersOfADaemonThatHangs(t *testing.T) {
 	}
 	if err := n.Warden.Slay(t.Context(), "alpha", 1, true); err != nil {
 		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); alive(ours) && time.Now().Before(end); { // killed, perhaps not yet gone
+		runtime.Gosched()
 	}
 	if alive(ours) || !alive(other) {
 		t.Fatalf("its container is alive: %v, the other: %v", alive(ours), alive(other))

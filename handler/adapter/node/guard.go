@@ -34,14 +34,14 @@ type Guard struct {
 
 var _ port.Guard = (*Guard)(nil)
 
-var leaseOK = regexp.MustCompile(`^([a-z0-9]{1,200})\.([1-9][0-9]{0,19})$`)
+var leaseOK = regexp.MustCompile(`^([a-z0-9]{1,200})\.(0|[1-9][0-9]{0,19})$`)
 
-// leaseName is the name of a lease file, and the last part of the mount that
+// leaseName is the name of a lease file (seq 0: of an app of the old tool), and the last part of the mount that
 // every container of that project and seq has.
 func leaseName(project string, seq uint64) (string, error) {
 	name := project + "." + strconv.FormatUint(seq, 10)
 	if !leaseOK.MatchString(name) {
-		return "", fmt.Errorf("%q is not the name of a lease (a project and a seq above 0)", name)
+		return "", fmt.Errorf("%q is not the name of a lease (a project and a seq)", name)
 	}
 	return name, nil
 }
