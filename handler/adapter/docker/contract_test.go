@@ -236,7 +236,10 @@ func (b *bench) env() porttest.StackEnv {
 func contract(t *testing.T, clauses []porttest.Clause[porttest.StackEnv]) {
 	need(t)
 	for _, clause := range clauses {
-		t.Run(clause.Method+"/"+clause.Says, func(t *testing.T) { clause.Check(t.Context(), t, newBench(t).env()) })
+		t.Run(clause.Method+"/"+clause.Says, func(t *testing.T) {
+			porttest.Note(t, clause.Method, clause.Says)
+			clause.Check(t.Context(), t, newBench(t).env())
+		})
 	}
 }
 

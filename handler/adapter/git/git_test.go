@@ -62,6 +62,7 @@ func TestSource_Contract(t *testing.T) {
 					root := tempDir(t)
 					rem.config.Root = root
 					g, _ := adapter(t, rem.config)
+					porttest.Note(t, clause.Method, clause.Says)
 					clause.Check(t.Context(), t, porttest.SourceEnv{
 						Source: g.Source, Checkouts: g.Checkouts, App: rem.app, Push: r.push, Deny: rem.deny,
 					})

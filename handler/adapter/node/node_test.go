@@ -202,7 +202,10 @@ func guardContract(t *testing.T, clauses []porttest.Clause[porttest.GuardEnv]) {
 		t.Skip("mount namespaces want root")
 	}
 	for _, clause := range clauses {
-		t.Run(clause.Method+"/"+clause.Says, func(t *testing.T) { clause.Check(t.Context(), t, guardEnv(t)) })
+		t.Run(clause.Method+"/"+clause.Says, func(t *testing.T) {
+			porttest.Note(t, clause.Method, clause.Says)
+			clause.Check(t.Context(), t, guardEnv(t))
+		})
 	}
 }
 
@@ -210,6 +213,7 @@ func TestJournal_Contract(t *testing.T) {
 	for _, clause := range porttest.JournalClauses() {
 		t.Run(clause.Method+"/"+clause.Says, func(t *testing.T) {
 			n, _ := newNode(t)
+			porttest.Note(t, clause.Method, clause.Says)
 			clause.Check(t.Context(), t, porttest.JournalEnv{Journal: n.Journal})
 		})
 	}
@@ -219,6 +223,7 @@ func TestClock_Contract(t *testing.T) {
 	for _, clause := range porttest.ClockClauses() {
 		t.Run(clause.Method+"/"+clause.Says, func(t *testing.T) {
 			n, _ := newNode(t)
+			porttest.Note(t, clause.Method, clause.Says)
 			clause.Check(t.Context(), t, porttest.ClockEnv{Clock: n.Clock, Tasks: n.Tasks})
 			n.Tasks.Wait()
 		})
