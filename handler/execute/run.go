@@ -53,7 +53,7 @@ func (n *Node) Operate(ctx context.Context, name string) error {
 	if r.op.State == app.Done || r.op.Lock || r.op.Seq == 0 {
 		return nil
 	}
-	if r.steps = n.plan(r.op.Operation); len(r.steps) == 0 {
+	if r.steps = n.plan(r.op.Operation); len(r.steps) == 0 || r.early() {
 		return nil
 	}
 	r.log = n.Log.With("node", n.Config.Node, "app", name, "seq", r.op.Seq)
@@ -64,6 +64,13 @@ func (n *Node) Operate(ctx context.Context, name string) error {
 	defer cancel(nil)
 	n.Tasks.Go(ctx, "beat "+name, r.beats)
 	return r.carry(ctx)
+}
+
+// early reports that this node's part begins with the outcome, which is not
+// there yet: the change of the operation will wake it.
+func (r *run) early() bool {
+	before := r.op.State == app.Preparing || r.op.State == app.Switching
+	return before && len(plan.In(r.steps, app.Preparing)) == 0 && len(plan.In(r.steps, app.Switching)) == 0
 }
 
 // read reads the operation until Consul answers.

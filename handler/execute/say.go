@@ -22,8 +22,10 @@ func (r *run) say(ctx context.Context, change func(*app.Ack)) error {
 		next := r.draft()
 		change(&next)
 		next.State = o.State
-		index, err := r.KV.Apply(ctx, ledger.Say(o, next))
+		txn := ledger.Say(o, next)
+		index, err := r.KV.Apply(ctx, txn)
 		if err == nil {
+			r.Ledger.Wrote(txn, next, index)
 			r.said(change, index)
 			return nil
 		}

@@ -39,12 +39,20 @@ func (c *cache[T]) get(p port.Pair, decode func(port.Pair) (T, error)) (T, error
 	}
 	v, err := decode(p)
 	if err == nil {
-		c.mu.Lock()
-		if len(c.last) >= kept {
-			clear(c.last)
-		}
-		c.last[p.Key] = decoded[T]{value: p.Value, index: p.Modify, v: v}
-		c.mu.Unlock()
+		c.put(p, v)
 	}
 	return v, err
+}
+
+// put remembers that p decodes to v.
+func (c *cache[T]) put(p port.Pair, v T) {
+	if c == nil || p.Modify == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.last) >= kept {
+		clear(c.last)
+	}
+	c.last[p.Key] = decoded[T]{value: p.Value, index: p.Modify, v: v}
 }

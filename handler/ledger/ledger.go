@@ -173,6 +173,14 @@ func (l Ledger) Acks(ctx context.Context, name, id string) (map[string]app.Ack, 
 	return acks, index, nil
 }
 
+// Wrote remembers the ack that txn, made by Say, has written as index: nobody
+// has to decode what it said itself.
+func (l Ledger) Wrote(txn port.Txn, a app.Ack, index uint64) {
+	op := txn.Ops[len(txn.Ops)-1]
+	a.Index = index
+	l.acks.put(port.Pair{Key: op.Key, Value: op.Value, Modify: index}, a)
+}
+
 func ack(p port.Pair) (app.Ack, error) {
 	var a app.Ack
 	if err := decode(p, &a); err != nil {
