@@ -66,7 +66,8 @@ func handle(lock string) {
 	}
 	r := &process.Runner{Mark: node.Mark(lock)}
 	_, _ = r.Run(context.Background(), process.Command{
-		Name: "setsid", Args: []string{"--fork", "sh", "-c", `echo $$ > "$0"; exec sleep 1000`, lock + ".child"},
+		// The runner kills what is left of the group: the child must be out of it by then.
+		Name: "sh", Args: []string{"-c", `setsid sh -c 'echo $$ > "$0"; exec sleep 1000' "$0" & until [ -s "$0" ]; do sleep 0.01; done`, lock + ".child"},
 	})
 	wait()
 }
