@@ -3,7 +3,6 @@ package handler
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -141,10 +140,4 @@ func Submit(ctx context.Context, kv port.KV, r app.Request) error {
 		return nil
 	}
 	return err
-}
-
-// Wakeup is the payload of the event that names a request.
-func Wakeup(id string) []byte {
-	b, _ := json.Marshal(map[string]string{"ref": id}) // a map of strings always encodes
-	return b
 }

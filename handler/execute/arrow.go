@@ -64,10 +64,8 @@ func (r *run) commit(ctx context.Context) error {
 	var rec *app.Record
 	var rep *app.Replica
 	if r.op.Kind == app.Deploy {
-		if r.result.Files == nil {
-			if err := r.inspect(ctx); err != nil {
-				return err
-			}
+		if err := r.know(ctx); err != nil {
+			return err
 		}
 		ip, err := r.address(ctx, r.Config.Node)
 		if err != nil {

@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -156,7 +157,7 @@ func Covers(rep app.Replica, rec app.Record, node string) error {
 		return nil
 	}
 	if rep.Node != node {
-		return fmt.Errorf("the complete replica of %s is on %s, not on %s", rec.App().Name(), orElse(rep.Node, "no node"), node)
+		return fmt.Errorf("the complete replica of %s is on %s, not on %s", rec.App().Name(), cmp.Or(rep.Node, "no node"), node)
 	}
 	for _, v := range rec.Volumes {
 		if !slices.ContainsFunc(rep.Copies, func(c app.Copy) bool { return c.Volume == v }) {
@@ -164,13 +165,6 @@ func Covers(rep app.Replica, rec app.Record, node string) error {
 		}
 	}
 	return nil
-}
-
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // borrowed pairs the source's copies of a migrate with the target's volumes of

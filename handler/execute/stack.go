@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,10 +38,16 @@ func (n *Node) Fence(ctx context.Context, project string) error {
 		return nil
 	}
 	n.Log.Error("containers that may not run here are killed", "node", n.Config.Node, "project", project)
-	if err := n.Containers.Kill(ctx, project, 0); err != nil {
+	return n.down(ctx, project, 0)
+}
+
+// down kills the running containers of project with seq (0: any), until the
+// list is empty.
+func (n *Node) down(ctx context.Context, project string, seq uint64) error {
+	if err := n.Containers.Kill(ctx, project, seq); err != nil {
 		return fmt.Errorf("kill containers: %w", err)
 	}
-	return n.empty(ctx, project, 0)
+	return n.empty(ctx, project, seq)
 }
 
 // empty fails while a container of project with seq (0: any) runs.
@@ -86,10 +93,7 @@ func (r *run) stop(ctx context.Context) error {
 	if err != nil && ctx.Err() != nil {
 		return err
 	}
-	if err := r.Containers.Kill(ctx, project, 0); err != nil {
-		return fmt.Errorf("kill containers: %w", err)
-	}
-	return r.empty(ctx, project, 0)
+	return r.down(ctx, project, 0)
 }
 
 // kill ends what runs of seq, scripts included, without grace. What a migrate
@@ -99,10 +103,7 @@ func (r *run) kill(ctx context.Context, seq uint64) error {
 	if err := r.Warden.Slay(ctx, project, seq, false); err != nil {
 		return fmt.Errorf("kill scripts: %w", err)
 	}
-	if err := r.Containers.Kill(ctx, project, seq); err != nil {
-		return fmt.Errorf("kill containers: %w", err)
-	}
-	return r.empty(ctx, project, seq)
+	return r.down(ctx, project, seq)
 }
 
 // untouched reports that the step would take down a release which this
@@ -268,7 +269,7 @@ func (r *run) observe(ctx context.Context, rec app.Record, h *health) (bool, err
 	case missing && h.down < 0:
 		h.down = now
 	case missing && now-h.down >= r.Times.Settled:
-		return false, errors.New(orElse(strings.Trim(waiting, "-"), "a service has no container"))
+		return false, errors.New(cmp.Or(strings.Trim(waiting, "-"), "a service has no container"))
 	case !missing:
 		h.down = -1
 	}
