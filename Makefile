@@ -2,6 +2,8 @@
 TOOLS ?= $(or $(CLUSTER_TOOLS),$(HOME)/.cache/mlfmonde-cluster/tools)/bin
 export PATH := $(TOOLS):$(PATH)
 
+IMAGE ?= mlfmonde/cluster-handler:latest
+
 build: ## bin/handler and bin/sim, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
 
@@ -27,10 +29,15 @@ dev: build ## (root) one real node on this machine; prints how to reach it
 	sh fixtures/tools/build >/dev/null
 	go run ./fixtures/nodes/dev
 
+image: build ## the production image, for deploy/docker-compose.yml
+	sh fixtures/tools/build compose >/dev/null
+	install -m 755 $(TOOLS)/docker-compose bin/
+	docker build --network host --target handler --tag $(IMAGE) .
+
 tools: ## Consul and docker compose from source, cached
 	sh fixtures/tools/build
 
 clean:
 	rm -rf bin
 
-.PHONY: build test sim recette recette-full lint dev tools clean
+.PHONY: build test sim recette recette-full lint dev image tools clean
