@@ -30,6 +30,7 @@ var allowed = []arrow{
 	{"handler/port", []string{"handler/app"}},
 	{"handler/port/porttest", []string{"handler/app", "handler/port"}},
 	{"handler/ledger", []string{"handler/app", "handler/port", "handler/request"}},
+	{"handler/witness", []string{"handler/app", "handler/port"}},
 	{"handler/execute", []string{"handler/app", "handler/port", "handler/ledger", "handler/request", "handler/plan", "handler/inspect", "handler/edge"}},
 	{"handler/client", []string{"handler/app", "handler/port", "handler/ledger", "handler/request"}},
 	{"handler/adapter/process", []string{"handler/app", "handler/port"}},
@@ -46,7 +47,7 @@ var allowed = []arrow{
 
 // core is the handler without what touches the real world.
 var core = []string{"handler", "handler/app", "handler/request", "handler/plan", "handler/inspect", "handler/edge", "handler/execute",
-	"handler/ledger", "handler/client", "handler/port"}
+	"handler/ledger", "handler/client", "handler/port", "handler/witness"}
 
 // tests may also reach the simulator, the contracts and the fixtures, but
 // adapters only where one is tested or a real world is made.

@@ -137,6 +137,9 @@ func (n *node) take(name string) (*snapshot, error) {
 	return s, nil
 }
 
+// errDriver: nothing was sent, so nothing can have happened.
+var errDriver = errors.New("the volume driver cannot be reached: connection refused")
+
 // driver is the driver's answer to a connection about a volume, "" for none
 // in particular. It waits for one that does not answer.
 func (p *process) driver(ctx context.Context, volume string) error {
@@ -150,7 +153,7 @@ func (p *process) driver(ctx context.Context, volume string) error {
 		}
 	}
 	if d.down {
-		return fmt.Errorf("volume driver: connection refused: %w", port.ErrUnknown)
+		return errDriver
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package sim_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/port"
 	"github.com/mlfmonde/cluster/handler/port/porttest"
+	"github.com/mlfmonde/cluster/handler/witness"
 	"github.com/mlfmonde/cluster/sim"
 	"github.com/mlfmonde/cluster/sim/sched"
 )
@@ -20,14 +22,17 @@ import (
 var strategies = []sched.Strategy{{}, {Kind: sched.Random, Seed: 7}, {Kind: sched.PCT, Seed: 7, Depth: 3, Steps: 200}}
 
 // inside runs each clause in a shell of node a of a fresh cluster, once for
-// each strategy.
+// each strategy, and once with every call written down.
 func inside[E any](build func(t porttest.T, c *sim.Cluster, ctx context.Context, w port.World) E) porttest.Runner[E] {
 	return func(t porttest.T, body func(ctx context.Context, e E)) {
-		for _, s := range strategies {
+		for i, s := range append(strategies, sched.Strategy{}) {
 			c := sim.New(sim.Options{Strategy: s, Seed: 1})
 			t.Cleanup(c.Close)
 			done := false
 			c.Shell("a", "clause", func(ctx context.Context, w port.World) {
+				if i == len(strategies) {
+					w = witness.New(io.Discard, witness.Config{Clock: w.Clock, Log: w.Log}).World(w)
+				}
 				body(ctx, build(t, c, ctx, w))
 				done = true
 			})
@@ -82,6 +87,7 @@ func TestContract_Checkouts(t *testing.T) {
 func TestContract_Data(t *testing.T) {
 	porttest.Each(t, porttest.DataClauses(), inside(dataEnv))
 	porttest.Each(t, porttest.DataHangClauses(), inside(dataEnv))
+	porttest.Each(t, porttest.DataDownClauses(), inside(dataEnv))
 }
 
 func dataEnv(t porttest.T, c *sim.Cluster, ctx context.Context, w port.World) porttest.Data {
@@ -116,6 +122,10 @@ func dataEnv(t porttest.T, c *sim.Cluster, ctx context.Context, w port.World) po
 				cancel()
 			})
 			return hung, func() { c.DriverStalls("a", false) }
+		},
+		Down: func() func() {
+			c.DriverDown("a", true)
+			return func() { c.DriverDown("a", false) }
 		},
 	}
 }
@@ -170,7 +180,11 @@ func lay(c *sim.Cluster, l porttest.Layout) app.Stack {
 	var b strings.Builder
 	b.WriteString("services:\n")
 	service := func(name, image string) {
-		fmt.Fprintf(&b, "  %s:\n    %s\n    restart: %s\n    volumes:\n", name, image, restart)
+		fmt.Fprintf(&b, "  %s:\n    %s\n    restart: %s\n", name, image, restart)
+		if l.Checked {
+			b.WriteString("    healthcheck: {test: [CMD, \"true\"]}\n")
+		}
+		b.WriteString("    volumes:\n")
 		for _, v := range l.Local {
 			fmt.Fprintf(&b, "      - %s:/%s\n", v, v)
 		}

@@ -51,4 +51,13 @@
 //
 // Options.OnStep runs after every effect. [Cluster.Changes] says what may
 // have changed since the last time; [Cluster.Fail] ends the run.
+//
+// # Playback
+//
+// A fake is only as good as it is like the real thing. [Playback] makes the
+// calls that real handlers have written down (handler agent --record) on the
+// fakes, with no handler program, and compares every answer; the recordings
+// in fixtures/recordings are played by every test run. A difference is mended
+// in the fake, with a clause of porttest that both pass, or in the
+// comparison, when it is the world's own doing.
 package sim

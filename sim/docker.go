@@ -14,6 +14,7 @@ import (
 // docker is one node's dockerd and what it keeps on disk.
 type docker struct {
 	down       bool
+	restarts   int
 	containers []*container // sorted by name
 	tags       []tag
 	locals     []local // volumes of other drivers
@@ -28,6 +29,7 @@ func newDocker() docker { return docker{} }
 var (
 	errDaemon  = errors.New("cannot connect to the Docker daemon")
 	errNoImage = errors.New("no such image")
+	errMount   = errors.New("error while mounting volume: the volume driver does not answer")
 )
 
 // container is one container, running or not.
@@ -52,11 +54,15 @@ func (n *node) launch(k *container) error {
 		k.Running, k.ExitCode = false, 127
 		return fmt.Errorf("container %s: invalid mount config: bind source path does not exist: %w", k.Name, port.ErrNoLease)
 	}
+	if len(k.mounts) > 0 && n.driver.down {
+		k.Running, k.ExitCode = false, 128
+		return fmt.Errorf("container %s: %w", k.Name, errMount)
+	}
 	k.data = k.data[:0]
 	for _, name := range k.mounts {
 		k.data = append(k.data, n.driver.ensure(n, name))
 	}
-	k.Running, k.stopping, k.manual, k.ExitCode = true, false, false, 0
+	k.Running, k.stopping, k.manual, k.ExitCode, k.Health = true, false, false, 0, app.NoHealth
 	k.since = n.c.Now()
 	n.c.changes.Containers++
 	return nil
@@ -66,11 +72,15 @@ func (n *node) launch(k *container) error {
 func (n *node) fall(k *container, code int) {
 	if k.Running {
 		k.Running, k.stopping, k.ExitCode = false, false, code
+		if k.checked {
+			k.Health = app.Unhealthy
+		}
 		n.c.changes.Containers++
 	}
 }
 
-// look is k as it is now: health and restarts follow from time alone.
+// look is k as it is now: health and restarts follow from time alone. Of one
+// that does not run dockerd tells the health it had last.
 func (n *node) look(k *container) app.Container {
 	v := k.Container
 	if !k.Running {
@@ -80,6 +90,9 @@ func (n *node) look(k *container) app.Container {
 	if k.how.Exits {
 		again := k.restart != "" && k.restart != "no" && (k.lease.Seq == 0 || n.leased(k.lease.Project, k.lease.Seq))
 		v.Restarts += 1 + int(age/time.Second)
+		if k.checked {
+			v.Health = app.Starting
+		}
 		if !again {
 			v.Running, v.Restarts, v.ExitCode = false, k.Restarts, 1
 		}
@@ -127,8 +140,9 @@ func (d *docker) boot(n *node) {
 	}
 }
 
-func (d *docker) powerCut() {
+func (d *docker) powerCut(n *node) {
 	for _, k := range d.containers {
+		k.Health = n.look(k).Health
 		k.ran = k.Running || k.ran && !k.manual && k.ExitCode == 127
 		k.Running, k.stopping, k.ExitCode = false, false, 137
 	}

@@ -39,9 +39,12 @@ func (a *agent) boot() {
 	}
 }
 
-// receive is an event arriving at n's agent.
+// receive is an event arriving at n's agent; one that is down never hears of it.
 func (n *node) receive(e port.Event) {
 	a := &n.agent
+	if a.down {
+		return
+	}
 	a.events = append(a.events, e)
 	if len(a.events) > ring {
 		a.events = slices.Clone(a.events[len(a.events)-ring:])
@@ -51,6 +54,9 @@ func (n *node) receive(e port.Event) {
 		n.c.sched.Wake(t)
 	}
 }
+
+// Heard lists the events that node's agent keeps, oldest first.
+func (c *Cluster) Heard(node string) []port.Event { return slices.Clone(c.node(node).agent.events) }
 
 // Gossiping is how events travel. Each is drawn per event and node.
 type Gossiping struct {

@@ -25,7 +25,7 @@ const (
 	PowerBefore Phase = "power-before"
 	PowerAfter  Phase = "power-after"
 	Late        Phase = "late" // an error now, the effect after For (0: within a minute)
-	Half        Phase = "half" // Snapshots.Send: stops half-way, the rest as ErrorBefore
+	Half        Phase = "half" // Snapshots.Send: stops after Share, the rest as ErrorBefore
 	Hook        Phase = "hook" // only Do: partitions, freezes, operators' mistakes
 )
 
@@ -45,6 +45,7 @@ type Fault struct {
 	Times   int            // how many calls in a row it strikes; 0: one, negative: for ever
 	For     time.Duration  // Slow, Hang (0: for ever; Consul calls end at the call time-out), Late
 	Down    time.Duration  // crash and power phases: until it is started again; 0: Timing.Restart or a minute, negative: never
+	Share   int            // Half: percent that arrive before it stops; 0: 50
 	Err     error          // the answer of error, lost, late, half; default wraps port.ErrUnknown
 	Do      func(*Cluster) // runs when it strikes, before the phase
 }

@@ -131,7 +131,7 @@ func (s sourcePort) clone(ctx context.Context, a app.App, dir string) (string, e
 	switch {
 	case !n.reaches(Git) || r != nil && r.down:
 		return "", errNetwork
-	case r != nil && r.denied:
+	case n.denied || r != nil && r.denied:
 		return "", port.ErrDenied
 	case r == nil || r.branches[a.Branch] == nil:
 		return "", port.ErrNotFound

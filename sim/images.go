@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/port"
@@ -64,10 +65,10 @@ func (s imagesPort) Pull(ctx context.Context, k app.Stack) error {
 }
 
 func (s imagesPort) pull(ctx context.Context, k app.Stack) error {
-	if err := s.p.sleep(ctx, s.p.c.o.Timing.Pull); err != nil {
+	n := s.p.n
+	if err := s.p.works(ctx, s.p.c.o.Timing.Pull); err != nil {
 		return err
 	}
-	n := s.p.n
 	out, file, err := n.ready(k)
 	switch {
 	case err != nil:
@@ -84,6 +85,18 @@ func (s imagesPort) pull(ctx context.Context, k app.Stack) error {
 			}
 			n.docker.tag(k.ID, svc.ref(k.Project, k.ID), s.p.c.imageOf(out.commit, svc, svc.image))
 		}
+	}
+	return nil
+}
+
+// works lets dockerd work for d; a restart of it ends the work.
+func (p *process) works(ctx context.Context, d time.Duration) error {
+	life := p.n.docker.restarts
+	if err := p.sleep(ctx, d); err != nil {
+		return err
+	}
+	if p.n.docker.restarts != life {
+		return errDaemon
 	}
 	return nil
 }
@@ -117,7 +130,7 @@ func (s imagesPort) Build(ctx context.Context, k app.Stack) (map[string]string, 
 func (s imagesPort) build(ctx context.Context, k app.Stack) (map[string]string, error) {
 	n := s.p.n
 	if _, file, err := n.stack(k); err == nil && slices.ContainsFunc(file.services, func(s composeService) bool { return s.built }) {
-		if err := s.p.sleep(ctx, s.p.c.o.Timing.Build); err != nil {
+		if err := s.p.works(ctx, s.p.c.o.Timing.Build); err != nil {
 			return nil, err
 		}
 	}

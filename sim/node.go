@@ -38,8 +38,10 @@ type node struct {
 	exits   [processes]error // what the last one's program returned
 	off     [processes]bool  // stopped for good: no unit starts it again
 	skew    time.Duration
+	wrong   int        // how often its wall clock was read while it was skewed
 	drift   int64      // parts per million
 	full    bool       // disk
+	denied  bool       // its key opens no git remote
 	working int        // what its daemons have under way
 	said    app.Member // decoded presence, as of KV index saidAt
 	saidAt  uint64
@@ -157,7 +159,7 @@ func (c *Cluster) PowerCut(node string) {
 	n.working = 0
 	c.sched.Kill(n.machine)
 	n.up = false
-	n.docker.powerCut()
+	n.docker.powerCut(n)
 	n.leases, n.marked = nil, false
 	c.changes.Containers++
 }
@@ -241,6 +243,9 @@ func (c *Cluster) ThawMachine(node string) {
 
 // Skew sets how far node's wall clock is ahead.
 func (c *Cluster) Skew(node string, d time.Duration) { c.node(node).skew = d }
+
+// WrongDates counts how often node's wall clock was read while it was skewed.
+func (c *Cluster) WrongDates(node string) int { return c.node(node).wrong }
 
 // Drift sets how much faster node's CLOCK_BOOTTIME runs, in parts per million.
 func (c *Cluster) Drift(node string, ppm int) { c.node(node).drift = int64(ppm) }

@@ -157,11 +157,20 @@ func (s snapshotsPort) send(ctx context.Context, f *Armed, name, address string)
 	case refused != nil:
 		end = func() error { return refused }
 	case f != nil && f.Phase == Half:
-		t.took /= 2
+		t.stop(f.Share)
 		end = func() error { return f.err() }
 	}
 	_, err := await(ctx, s.p, t.took, func() (nothing, error) { return nothing{}, end() })
 	return err
+}
+
+// stop lets only percent of the transfer arrive, 0: half of it.
+func (t *transfer) stop(percent int) {
+	if percent == 0 {
+		percent = 50
+	}
+	t.took = t.took * time.Duration(percent) / 100
+	t.part.records = t.src.records[:len(t.src.records)*percent/100]
 }
 
 // later sends the whole after d.

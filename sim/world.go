@@ -28,7 +28,12 @@ var (
 var epoch = time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
 
 // wall is the wall clock of n.
-func (n *node) wall() time.Time { return epoch.Add(n.c.Now() + n.skew) }
+func (n *node) wall() time.Time {
+	if n.skew != 0 {
+		n.wrong++
+	}
+	return epoch.Add(n.c.Now() + n.skew)
+}
 
 // boottime is CLOCK_BOOTTIME of n.
 func (n *node) boottime() time.Duration {

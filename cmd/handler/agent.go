@@ -30,6 +30,7 @@ type agentSettings struct {
 	gitKnownHosts, gitKey, gitCredentials string
 	gitCA                                 string
 	gitLimit                              int
+	record                                string
 }
 
 func newAgent(sh shell) *cobra.Command {
@@ -83,6 +84,7 @@ func (s *agentSettings) flags(f *pflag.FlagSet) {
 	text(&s.gitCredentials, "git-credentials", "", "file of lines https://user:password@host")
 	text(&s.gitCA, "git-ca", "", "PEM bundle for git over https (default the system's)")
 	count(&s.gitLimit, "git-limit", 2048, "MiB that a clone may have")
+	text(&s.record, "record", "", "file to append every call to docker, Consul, git and the volumes to, with its answer, up to 64 MiB: for a bug report")
 	s.logFlags(f)
 }
 

@@ -28,7 +28,7 @@ type settings struct {
 
 // consulFlags say which agent to talk to.
 func (s *settings) consulFlags(f *pflag.FlagSet) {
-	f.StringVar(&s.consulAddr, "consul", "", "address of the local Consul agent (default CONSUL_HTTP_ADDR, else 127.0.0.1:8500)")
+	f.StringVar(&s.consulAddr, "consul", "", "address of the local Consul agent, unix:///path for a socket (default CONSUL_HTTP_ADDR, else 127.0.0.1:8500)")
 	f.StringVar(&s.consulToken, "consul-token-file", "", "file with the ACL token (default CONSUL_HTTP_TOKEN_FILE, else CONSUL_HTTP_TOKEN)")
 	s.timesFlag(f)
 	env(f, "consul")

@@ -28,6 +28,10 @@ type real struct {
 // newWorld wires every adapter. It opens no connection: what is not there yet
 // is an error of each call, which the handler repeats.
 func newWorld(s *agentSettings, c execute.Config, log *slog.Logger) (*real, error) {
+	file, err := openRecording(s.record)
+	if err != nil {
+		return nil, err
+	}
 	lock := filepath.Join(s.runDir, "handler.lock")
 	runner := &process.Runner{Log: log, Mark: node.Mark(lock)}
 
@@ -52,14 +56,16 @@ func newWorld(s *agentSettings, c execute.Config, log *slog.Logger) (*real, erro
 	volumes := buttervolume.New(buttervolume.Config{Socket: s.socket, SnapshotsPath: s.snapshots, VolumesPath: s.volumes, Runner: runner, Log: log})
 	beat := &pulse{Clock: machine.Clock}
 
-	return &real{lock: lock, tasks: machine.Tasks, pulse: beat, close: daemon.Close, World: port.World{
+	w := port.World{
 		KV: agent, Presence: agent, Members: agent, Events: agent, Checks: agent,
 		Source: code.Source, Checkouts: code.Checkouts,
 		Images: daemon.Images, Stack: daemon.Stack, Containers: daemon.Containers, Scripts: daemon.Scripts,
 		Volumes: volumes.Volumes, Snapshots: volumes.Snapshots, Schedules: volumes.Schedules,
 		Guard: machine.Guard, Warden: machine.Warden, Journal: machine.Journal,
 		Edge: proxy.New(agent), Clock: beat, Tasks: machine.Tasks, Log: log,
-	}}, nil
+	}
+	w, end := file.of(w, c, daemon.Close)
+	return &real{lock: lock, tasks: machine.Tasks, pulse: beat, close: end, World: w}, nil
 }
 
 // newGuardWorld is what the guard needs: the machine and dockerd. It works

@@ -30,6 +30,7 @@ type world struct {
 	address, away string
 	dead          string
 	freeze, thaw  func() error // of the first driver
+	stop, start   func() error
 }
 
 func TestContract(t *testing.T) {
@@ -44,6 +45,7 @@ func TestContract(t *testing.T) {
 			run(t, &world{
 				here: adapter(here), other: adapter(other), socket: here.Socket, root: here.Root, far: other.Root,
 				address: here.Address, away: other.Address, dead: pair.Nobody, freeze: here.Freeze, thaw: here.Thaw,
+				stop: here.StopDriver, start: func() error { return p.StartDriver(t.Context(), here) },
 			})
 		})
 	}
@@ -53,6 +55,9 @@ func run(t *testing.T, w *world) {
 	porttest.Each(t, porttest.DataClauses(), w.run)
 	if w.freeze != nil {
 		porttest.Each(t, porttest.DataHangClauses(), w.run)
+	}
+	if w.stop != nil {
+		porttest.Each(t, porttest.DataDownClauses(), w.run)
 	}
 }
 
@@ -165,6 +170,10 @@ func (w *world) data(t porttest.T) porttest.Data {
 					t.Fatalf("thaw: %v", err)
 				}
 			}
+		},
+		Down: func() func() {
+			check(t, w.stop())
+			return func() { check(t, w.start()) }
 		},
 	}
 }

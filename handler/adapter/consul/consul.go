@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -24,8 +25,8 @@ import (
 
 // Config says which agent to talk to, and as whom.
 type Config struct {
-	// Address of the agent: host:port, http://host:port or https://host:port.
-	// Empty: what CONSUL_HTTP_ADDR says, else 127.0.0.1:8500.
+	// Address of the agent: host:port, http://host:port, https://host:port or
+	// unix:///path. Empty: what CONSUL_HTTP_ADDR says, else 127.0.0.1:8500.
 	Address string
 	// TokenFile holds the ACL token, read once. Empty: what CONSUL_HTTP_TOKEN_FILE
 	// or CONSUL_HTTP_TOKEN says, else none.
@@ -71,8 +72,15 @@ func New(c Config) (*Consul, error) {
 	if c.Address != "" {
 		conf.Address = c.Address
 	}
-	if strings.HasPrefix(conf.Address, "unix://") {
-		return nil, fmt.Errorf("set up consul: address %s: only host:port, http:// and https:// are known", conf.Address)
+	if path, is := strings.CutPrefix(conf.Address, "unix://"); is {
+		if !strings.HasPrefix(path, "/") {
+			return nil, fmt.Errorf("set up consul: address %s: a socket has a whole path, unix:///path", conf.Address)
+		}
+		// The library would make a client of its own, without what ours is for.
+		conf.Address = "localhost"
+		conf.Transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		}
 	}
 	if c.TokenFile != "" {
 		conf.TokenFile = c.TokenFile

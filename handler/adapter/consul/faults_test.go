@@ -244,13 +244,36 @@ func TestNew_SendsTheTokenOfTheFile(t *testing.T) {
 	}
 }
 
+func TestNew_TalksToASocket(t *testing.T) {
+	var host, path atomic.Value
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host.Store(r.Host)
+		path.Store(r.URL.Path)
+		http.NotFound(w, r)
+	}))
+	socket := filepath.Join(t.TempDir(), "consul.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Listener = l
+	s.Start()
+	t.Cleanup(s.Close)
+	if _, err := connect(t, "unix://"+socket, "node-a").Get(context.Background(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if host.Load() != "localhost" || path.Load() != "/v1/kv/a" {
+		t.Errorf("host %v was asked for %v", host.Load(), path.Load())
+	}
+}
+
 func TestNew_SaysWhatIsWrong(t *testing.T) {
 	for why, conf := range map[string]consul.Config{
 		"node":      {Node: "", Times: times()},
 		"node name": {Node: "a/b", Times: times()},
 		"times":     {Node: "node-a"},
 		"token":     {Node: "node-a", Times: times(), TokenFile: "/does/not/exist"},
-		"socket":    {Node: "node-a", Times: times(), Address: "unix:///run/consul.sock"},
+		"socket":    {Node: "node-a", Times: times(), Address: "unix://consul.sock"},
 		"scheme":    {Node: "node-a", Times: times(), Address: "ftp://127.0.0.1"},
 	} {
 		if c, err := consul.New(conf); err == nil || c != nil {

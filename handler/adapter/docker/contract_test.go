@@ -100,6 +100,11 @@ func (b *bench) canonical(l porttest.Layout) map[string]service {
 		services[name] = common(name)
 		services[name]["x-cluster-source"] = b.registry.host() + "/gone:latest"
 	}
+	for _, s := range services {
+		if l.Checked {
+			s["healthcheck"] = map[string]any{"test": []string{"CMD", "/server", "ok"}, "interval": "200ms"}
+		}
+	}
 	for _, key := range l.Local {
 		for _, s := range services {
 			s["volumes"] = append(s["volumes"].([]any), key+":/"+key)

@@ -3,12 +3,15 @@ package porttest
 import (
 	"context"
 	"slices"
+
+	"github.com/mlfmonde/cluster/handler/app"
 )
 
 // ContainersClauses are the promises of port.Containers.
 func ContainersClauses() []Clause[StackEnv] {
 	return []Clause[StackEnv]{
 		{Method: "Containers.List", Says: "names the containers of one project or of all of ours, in order", Check: containersList},
+		{Method: "Containers.List", Says: "a health says nothing of a container that does not run", Check: containersHealth},
 		{Method: "Containers.Kill", Says: "kills the containers of one seq and no other", Check: func(ctx context.Context, t T, e StackEnv) {
 			s := wantUp(ctx, t, e, e.Lay(web(2, "op2")))
 			kill(ctx, t, e, s.Project, 1)
@@ -54,6 +57,23 @@ func containersList(ctx context.Context, t T, e StackEnv) {
 	}
 	if found := list(ctx, t, e, "nobody"); len(found) != 0 {
 		t.Errorf("another project has %+v", found)
+	}
+}
+
+// containersHealth wants the health of what has stopped as dockerd keeps it: a
+// reader has to look at Running first.
+func containersHealth(ctx context.Context, t T, e StackEnv) {
+	s := wantUp(ctx, t, e, e.Lay(Layout{Seq: 1, ID: "op1", Built: []string{"web"}, Checked: true}))
+	for _, c := range list(ctx, t, e, s.Project) {
+		if c.Health != app.Starting && c.Health != app.Healthy {
+			t.Errorf("%s runs and has the health %q", c.Name, c.Health)
+		}
+	}
+	stop(ctx, t, e, s)
+	for _, c := range list(ctx, t, e, s.Project) {
+		if c.Running || c.Health != app.Unhealthy {
+			t.Errorf("%s has stopped: running %v, health %q", c.Name, c.Running, c.Health)
+		}
 	}
 }
 

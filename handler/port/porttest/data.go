@@ -49,6 +49,10 @@ type Data struct {
 	// returns ends while the next call waits. After resume the driver answers
 	// what it was asked. Only DataHangClauses need it.
 	Hang func(ctx context.Context) (hung context.Context, resume func())
+
+	// Down ends the first node's driver; up starts it again. Only
+	// DataDownClauses need it.
+	Down func() (up func())
 }
 
 // DataClauses are the promises of Volumes, Snapshots and Schedules.
@@ -95,6 +99,30 @@ func DataHangClauses() []Clause[Data] {
 			return e.Volumes.Remove(ctx, v)
 		}),
 	}}
+}
+
+// DataDownClauses are the promises about a driver that is not there.
+func DataDownClauses() []Clause[Data] {
+	return []Clause[Data]{{
+		Method: "Snapshots.Take", Says: "of a driver that is not there is an error, and known not to have happened", Check: down,
+	}}
+}
+
+func down(ctx context.Context, t T, e Data) {
+	v := filled(t, e, "down", "old")
+	s := take(ctx, t, e, v)
+	up := e.Down()
+	_, took := e.Snapshots.Take(ctx, v)
+	_, volumes := e.Volumes.List(ctx)
+	for what, err := range map[string]error{"snapshot": took, "list of volumes": volumes, "restore": e.Volumes.Restore(ctx, s.Name, v)} {
+		if err == nil || errors.Is(err, port.ErrUnknown) || errors.Is(err, port.ErrBlocked) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	up()
+	if names := listed(ctx, t, e.Snapshots, v); len(names) != 1 {
+		t.Errorf("snapshots are %q", names)
+	}
 }
 
 // touches calls everything that names the volume.

@@ -33,6 +33,7 @@ func suites() map[string][]string {
 		"ConsulClauses":     named(porttest.ConsulClauses()),
 		"DataClauses":       named(porttest.DataClauses()),
 		"DataHangClauses":   named(porttest.DataHangClauses()),
+		"DataDownClauses":   named(porttest.DataDownClauses()),
 		"GuardClauses":      named(porttest.GuardClauses()),
 		"WardenClauses":     named(porttest.WardenClauses()),
 		"JournalClauses":    named(porttest.JournalClauses()),

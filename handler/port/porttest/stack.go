@@ -22,6 +22,7 @@ type Layout struct {
 	Local    []string          // keys of volumes with Docker's own driver, used by every service
 	Scripts  map[string]Script // name → what it does
 	Stubborn bool              // the services do not end when asked to
+	Checked  bool              // the services have a health check that passes soon
 }
 
 // Script is what a script of a [Layout] does.
