@@ -1,6 +1,7 @@
 package recette
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -35,7 +36,7 @@ func behaviour(word string) (sim.Behaviour, bool) {
 	return sim.Behaviour{}, false
 }
 
-func (s *Scene) doPush(args []string) error {
+func (s *Scene) doPush(ctx context.Context, args []string) error {
 	args, folder, err := option(args, "from")
 	if err != nil {
 		return err
@@ -46,7 +47,7 @@ func (s *Scene) doPush(args []string) error {
 			how, said, args = h, args[0], args[1:]
 		}
 	}
-	c, err := s.named(args)
+	c, err := s.named(ctx, args)
 	if err != nil {
 		return err
 	}
@@ -56,8 +57,11 @@ func (s *Scene) doPush(args []string) error {
 			return usage("the scenario has no files in %s/", folder)
 		}
 	}
-	id := s.push(c, files, how)
-	s.say("pushed %s to %s: %s", id[:8], c.short, said)
+	id, err := s.push(ctx, c, files, how)
+	if err != nil {
+		return err
+	}
+	s.say(ctx, "pushed %s to %s: %s", id[:8], c.short, said)
 	return nil
 }
 
@@ -72,28 +76,16 @@ func below(files port.Files, folder string) port.Files {
 	return out
 }
 
-// named is the application that args name, at most one; without args the one
-// that was named last.
-func (s *Scene) named(args []string) (*cast, error) {
-	switch len(args) {
-	case 0:
-		return s.only()
-	case 1:
-		return s.cast(args[0])
-	}
-	return nil, usage("%q is too much", strings.Join(args[1:], " "))
-}
-
 // ask puts a request into the KV and fires its event.
-func (s *Scene) ask(c *cast, r app.Request) error {
+func (s *Scene) ask(ctx context.Context, c *cast, r app.Request) error {
 	s.hear.about = c.short
 	r.App = c.App
-	id, err := s.Ask(s.Nodes()[len(s.Nodes())-1], r)
+	id, err := s.Ask(ctx, s.Nodes()[len(s.Nodes())-1], r)
 	c.last = id
 	return err
 }
 
-func (s *Scene) doDeploy(args []string) error {
+func (s *Scene) doDeploy(ctx context.Context, args []string) error {
 	r := app.Request{Kind: app.Deploy}
 	args, r.Flags.Update = take(args, "update")
 	args, r.Flags.Failover = take(args, "failover")
@@ -108,45 +100,44 @@ func (s *Scene) doDeploy(args []string) error {
 	if r.New.Master == r.New.Slave {
 		return usage("master and slave are both %s", r.New.Master)
 	}
-	c, err := s.cast(args[0])
+	c, err := s.cast(ctx, args[0])
 	if err != nil {
 		return err
 	}
-	return s.ask(c, r)
+	return s.ask(ctx, c, r)
 }
 
-func (s *Scene) doDestroy(args []string) error {
+func (s *Scene) doDestroy(ctx context.Context, args []string) error {
 	r := app.Request{Kind: app.Destroy}
 	args, r.Flags.Force = take(args, "force")
-	c, err := s.named(args)
+	c, err := s.named(ctx, args)
 	if err != nil {
 		return err
 	}
-	return s.ask(c, r)
+	return s.ask(ctx, c, r)
 }
 
-func (s *Scene) doMigrate(args []string) error {
+func (s *Scene) doMigrate(ctx context.Context, args []string) error {
 	r := app.Request{Kind: app.Migrate}
 	args, r.Flags.Update = take(args, "update")
 	if err := exactly(args, 2, 2); err != nil {
 		return err
 	}
-	source, err := s.cast(args[0])
+	source, err := s.cast(ctx, args[0])
 	if err != nil {
 		return err
 	}
-	target, err := s.cast(args[1])
+	target, err := s.cast(ctx, args[1])
 	if err != nil {
 		return err
 	}
 	r.Source = &source.App
-	return s.ask(target, r)
+	return s.ask(ctx, target, r)
 }
 
 // requests are those of the KV, finished ones too.
-func (s *Scene) requests() []app.Request {
-	var all []app.Request
-	pairs, _ := s.KV()
+func (s *Scene) requests(ctx context.Context) (all []app.Request, err error) {
+	pairs, err := s.KV(ctx)
 	for _, p := range pairs {
 		var r app.Request
 		if strings.HasPrefix(p.Key, ledger.Requests) && json.Unmarshal(p.Value, &r) == nil {
@@ -154,29 +145,40 @@ func (s *Scene) requests() []app.Request {
 			all = append(all, r)
 		}
 	}
-	return all
+	return all, err
 }
 
 // doRedeliver fires what was ever asked for again. Whole requests take the way
 // of documented events, whose payload is the request itself.
-func (s *Scene) doRedeliver([]string) error {
-	n := 0
-	for _, r := range s.requests() {
-		s.Fire(s.Nodes()[0], string(r.Kind), fmt.Appendf(nil, `{"ref":%q}`, r.ID))
-		n++
-	}
-	before := s.decided()
-	if err := s.pass(2 * s.Times.Poll); err != nil {
+func (s *Scene) doRedeliver(ctx context.Context, _ []string) error {
+	all, err := s.requests(ctx)
+	if err != nil {
 		return err
 	}
-	if after := s.decided(); after != before {
-		return fmt.Errorf("events delivered again changed the cluster: %s, was %s", after, before)
+	for _, r := range all {
+		if _, err := s.Fire(ctx, s.Nodes()[0], string(r.Kind), reference(r.ID)); err != nil {
+			return err
+		}
 	}
-	s.say("%d events delivered again: nothing has changed", n)
+	before, err := s.KV(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.Pass(ctx, 2*s.Times().Poll); err != nil {
+		return err
+	}
+	after, err := s.KV(ctx)
+	if err != nil {
+		return err
+	}
+	if was, is := decided(before, nil), decided(after, nil); is != was {
+		return fmt.Errorf("events delivered again changed the cluster: %s, was %s", is, was)
+	}
+	s.say(ctx, "%d events delivered again: nothing has changed", len(all))
 	return nil
 }
 
-func (s *Scene) doWrite(args []string) error {
+func (s *Scene) doWrite(ctx context.Context, args []string) error {
 	n := 1
 	if len(args) == 2 {
 		var err error
@@ -185,18 +187,18 @@ func (s *Scene) doWrite(args []string) error {
 		}
 		args = args[:1]
 	}
-	c, err := s.named(args)
+	c, err := s.named(ctx, args)
 	if err != nil {
 		return err
 	}
-	return s.write(c, n)
+	return s.write(ctx, c, n)
 }
 
-func (s *Scene) doWriter(args []string) error {
+func (s *Scene) doWriter(ctx context.Context, args []string) error {
 	if err := exactly(args, 2, 2); err != nil {
 		return err
 	}
-	c, err := s.cast(args[0])
+	c, err := s.cast(ctx, args[0])
 	if err != nil {
 		return err
 	}

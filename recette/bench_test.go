@@ -19,7 +19,7 @@ func BenchmarkDeploy(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		steps += s.Steps()
+		steps += s.Tally().Steps
 		simulated += s.Now()
 		s.Close()
 	}
@@ -49,7 +49,7 @@ func BenchmarkIdle(b *testing.B) {
 	defer s.Close()
 	b.ReportAllocs()
 	b.ResetTimer()
-	if err := s.RunFor(time.Duration(b.N) * time.Second); err != nil {
+	if err := s.Pass(b.Context(), time.Duration(b.N)*time.Second); err != nil {
 		b.Fatal(err)
 	}
 }

@@ -1,9 +1,8 @@
 package recette
 
 import (
-	"maps"
+	"context"
 	"slices"
-	"strings"
 
 	"github.com/mlfmonde/cluster/sim"
 )
@@ -30,8 +29,8 @@ func process(word string) (sim.Process, error) {
 	return sim.Handler, usage("%q is neither handler nor guard", word)
 }
 
-// onProcess does f to a process of a node.
-func (s *Scene) onProcess(args []string, f func(node string, p sim.Process)) error {
+// onProcess does a deed to a process of a node.
+func (s *Scene) onProcess(ctx context.Context, d Deed, args []string) error {
 	node, which, err := s.place(args, 2)
 	if err != nil {
 		return err
@@ -40,93 +39,79 @@ func (s *Scene) onProcess(args []string, f func(node string, p sim.Process)) err
 	if err != nil {
 		return err
 	}
-	f(node, p)
-	return nil
+	return s.act(ctx, Act{Deed: d, Node: node, Process: p})
 }
 
-func (s *Scene) doCrash(args []string) error { return s.onProcess(args, s.Crash) }
-
-func (s *Scene) doStart(args []string) error { return s.onProcess(args, s.Start) }
-
-func (s *Scene) doPlug(args []string) error {
-	node, _, err := s.place(args, 1)
-	if err == nil {
-		s.PowerCut(node)
-	}
-	return err
+func (s *Scene) doCrash(ctx context.Context, args []string) error {
+	return s.onProcess(ctx, Crash, args)
 }
 
-func (s *Scene) doBoot(args []string) error {
-	node, _, err := s.place(args, 1)
-	if err == nil {
-		s.Boot(node)
-	}
-	return err
+func (s *Scene) doStart(ctx context.Context, args []string) error {
+	return s.onProcess(ctx, Start, args)
 }
 
-func (s *Scene) doFreeze(args []string) error {
-	return s.still(args, func(node string) {
-		s.FreezeMachine(node)
-		s.mend["freeze "+node] = func() { s.ThawMachine(node) }
-	}, func(node string, p sim.Process) {
-		s.Freeze(node, p)
-		s.mend["freeze "+node+" "+p.String()] = func() { s.Thaw(node, p) }
-	})
-}
+func (s *Scene) doFreeze(ctx context.Context, args []string) error { return s.still(ctx, Freeze, args) }
 
-func (s *Scene) doThaw(args []string) error {
-	return s.still(args, func(node string) {
-		s.ThawMachine(node)
-		delete(s.mend, "freeze "+node)
-	}, func(node string, p sim.Process) {
-		s.Thaw(node, p)
-		delete(s.mend, "freeze "+node+" "+p.String())
-	})
-}
+func (s *Scene) doThaw(ctx context.Context, args []string) error { return s.still(ctx, Thaw, args) }
 
-func (s *Scene) still(args []string, machine func(string), one func(string, sim.Process)) error {
+func (s *Scene) still(ctx context.Context, d Deed, args []string) error {
 	if len(args) == 1 || len(args) == 2 && args[1] == "machine" {
 		node, err := s.node(args[0])
-		if err == nil {
-			machine(node)
+		if err != nil {
+			return err
 		}
-		return err
+		return s.act(ctx, Act{Deed: d, Node: node, Machine: true})
 	}
-	return s.onProcess(args, one)
+	return s.onProcess(ctx, d, args)
 }
 
-func (s *Scene) doCut(args []string) error {
+// onNode does a deed to a node as a whole.
+func (s *Scene) onNode(ctx context.Context, d Deed, args []string) error {
+	node, _, err := s.place(args, 1)
+	if err != nil {
+		return err
+	}
+	return s.act(ctx, Act{Deed: d, Node: node})
+}
+
+func (s *Scene) doPlug(ctx context.Context, args []string) error {
+	return s.onNode(ctx, PowerOff, args)
+}
+
+func (s *Scene) doBoot(ctx context.Context, args []string) error { return s.onNode(ctx, PowerOn, args) }
+
+func (s *Scene) doSession(ctx context.Context, args []string) error {
+	return s.onNode(ctx, Expire, args)
+}
+
+func (s *Scene) doCut(ctx context.Context, args []string) error { return s.link(ctx, Cut, args) }
+
+func (s *Scene) doJoin(ctx context.Context, args []string) error { return s.link(ctx, Join, args) }
+
+func (s *Scene) link(ctx context.Context, d Deed, args []string) error {
 	if err := exactly(args, 1, 3); err != nil {
 		return err
 	}
-	a, err := s.node(args[0])
-	switch {
-	case err != nil:
+	node, err := s.node(args[0])
+	if err != nil {
 		return err
-	case len(args) == 1:
-		s.Isolate(a)
-		return nil
 	}
-	b := sim.Outside
-	if args[1] != "outside" {
-		if b, err = s.node(args[1]); err != nil {
-			return err
+	a := Act{Deed: d, Node: node, Other: Everyone}
+	if len(args) > 1 {
+		if a.Other = sim.Outside; args[1] != "outside" {
+			if a.Other, err = s.node(args[1]); err != nil {
+				return err
+			}
 		}
 	}
-	cut := sim.Channels()
 	if len(args) == 3 {
 		ch, err := channel(args[2])
 		if err != nil {
 			return err
 		}
-		cut = []sim.Channel{ch}
+		a.Channels = []sim.Channel{ch}
 	}
-	for _, ch := range cut {
-		s.Cut(ch, a, b)
-		s.Cut(ch, b, a)
-	}
-	s.say("cut: %s", strings.Join(args, " "))
-	return nil
+	return s.act(ctx, a)
 }
 
 func channel(word string) (sim.Channel, error) {
@@ -138,66 +123,29 @@ func channel(word string) (sim.Channel, error) {
 	return 0, usage("%q is no channel", word)
 }
 
-func (s *Scene) doHeal([]string) error {
-	for _, what := range slices.Sorted(maps.Keys(s.mend)) {
-		s.mend[what]()
-	}
-	clear(s.mend)
-	s.Disarm()
-	s.MendAll()
-	for _, n := range s.Nodes() {
-		s.Boot(n) // nothing where power is on
-		for _, p := range []sim.Process{sim.Handler, sim.Guard} {
-			if s.Powered(n) && !s.Alive(n, p) {
-				s.Start(n, p)
-			}
-		}
-	}
-	return nil
-}
+func (s *Scene) doHeal(ctx context.Context, _ []string) error { return s.Heal(ctx) }
 
-func (s *Scene) doSession(args []string) error {
-	node, _, err := s.place(args, 1)
-	if err == nil {
-		s.LoseSession(node)
-	}
-	return err
-}
-
-func (s *Scene) doConsul(args []string) error {
+func (s *Scene) doConsul(ctx context.Context, args []string) error {
 	if err := exactly(args, 1, 2); err != nil {
 		return err
 	}
-	switch args[0] {
-	case "down":
-		s.ConsulAway(true)
-		s.mend["consul"] = func() { s.ConsulAway(false) }
-	case "up":
-		s.ConsulAway(false)
-		delete(s.mend, "consul")
-	case "elects":
+	a := Act{Deed: Deed("consul " + args[0])}
+	if !slices.Contains([]Deed{ConsulDown, ConsulUp, Elect, Save, Restore, Empty}, a.Deed) {
+		return usage("consul %s", args[0])
+	}
+	if a.Deed == Elect {
 		if len(args) < 2 {
 			return usage("for how long?")
 		}
-		d, err := duration(args[1])
-		if err != nil {
+		var err error
+		if a.For, err = duration(args[1]); err != nil {
 			return err
 		}
-		s.Election(d)
-	case "save":
-		s.backups[""], _ = s.KV()
-		s.say("a backup of Consul is taken")
-	case "restore":
-		s.Forget(s.backups[""]...)
-	case "empty":
-		s.Forget()
-	default:
-		return usage("consul %s", args[0])
 	}
-	return nil
+	return s.act(ctx, a)
 }
 
-func (s *Scene) doGossip(args []string) error {
+func (s *Scene) doGossip(ctx context.Context, args []string) error {
 	var g sim.Gossiping
 	for _, o := range []struct {
 		word string
@@ -214,30 +162,32 @@ func (s *Scene) doGossip(args []string) error {
 			}
 		}
 	}
-	s.Gossip(g)
-	return exactly(args, 0, 0)
+	if err := exactly(args, 0, 0); err != nil {
+		return err
+	}
+	return s.act(ctx, Act{Deed: Gossip, Gossip: g})
 }
 
-func (s *Scene) doSkew(args []string) error {
+func (s *Scene) doSkew(ctx context.Context, args []string) error {
 	node, by, err := s.place(args, 2)
 	if err != nil {
 		return err
 	}
 	d, err := duration(by)
-	if err == nil {
-		s.Skew(node, d)
+	if err != nil {
+		return err
 	}
-	return err
+	return s.act(ctx, Act{Deed: Skew, Node: node, For: d})
 }
 
-func (s *Scene) doDrift(args []string) error {
+func (s *Scene) doDrift(ctx context.Context, args []string) error {
 	node, by, err := s.place(args, 2)
 	if err != nil {
 		return err
 	}
 	n, err := count(by)
-	if err == nil {
-		s.Drift(node, n)
+	if err != nil {
+		return err
 	}
-	return err
+	return s.act(ctx, Act{Deed: Drift, Node: node, N: n})
 }

@@ -1,6 +1,7 @@
 package recette
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -13,18 +14,19 @@ import (
 )
 
 // doPut is a person at the KV.
-func (s *Scene) doPut(args []string) error {
+func (s *Scene) doPut(ctx context.Context, args []string) error {
 	if err := exactly(args, 1, 2); err != nil {
 		return err
 	}
 	key := s.key(args[0])
-	if len(args) == 1 {
-		s.Delete(key)
-		s.say("somebody deletes %s", args[0])
-		return nil
+	does, deed := "deletes", Act{Deed: Delete, Key: key}
+	if len(args) == 2 {
+		does, deed = "sets", Act{Deed: Put, Key: key, Value: []byte(args[1])}
 	}
-	s.Put(key, []byte(args[1]))
-	s.say("somebody sets %s", args[0])
+	if err := s.act(ctx, deed); err != nil {
+		return err
+	}
+	s.say(ctx, "somebody %s %s", does, args[0])
 	return nil
 }
 
@@ -41,7 +43,7 @@ func (s *Scene) key(text string) string {
 	return strings.Join(parts, "/")
 }
 
-func (s *Scene) doDocker(args []string) error {
+func (s *Scene) doDocker(ctx context.Context, args []string) error {
 	if len(args) < 2 {
 		return usage("which node?")
 	}
@@ -49,31 +51,18 @@ func (s *Scene) doDocker(args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.named(args[2:])
+	deed, known := map[string]Deed{"start": StartByHand, "stop": StopByHand}[args[0]]
+	if !known {
+		return usage("docker %s", args[0])
+	}
+	c, err := s.named(ctx, args[2:])
 	if err != nil {
 		return err
 	}
-	switch args[0] {
-	case "start":
-		err := s.DockerStart(node, c.Project())
-		s.say("docker start on %s: %s", node, answered(err))
-		return nil
-	case "stop":
-		s.DockerStop(node, c.Project())
-		s.say("docker stop on %s", node)
-		return nil
-	}
-	return usage("docker %s", args[0])
+	return s.act(ctx, Act{Deed: deed, Node: node, Project: c.Project()})
 }
 
-func answered(err error) string {
-	if err == nil {
-		return "done"
-	}
-	return err.Error()
-}
-
-func (s *Scene) doVolume(args []string) error {
+func (s *Scene) doVolume(ctx context.Context, args []string) error {
 	if err := exactly(args, 3, 4); err != nil {
 		return err
 	}
@@ -81,7 +70,7 @@ func (s *Scene) doVolume(args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.cast(args[1])
+	c, err := s.cast(ctx, args[1])
 	if err != nil {
 		return err
 	}
@@ -95,16 +84,15 @@ func (s *Scene) doVolume(args []string) error {
 	for i := range n {
 		records = append(records, sim.Record{Mark: fmt.Sprintf("old %d", i+1)})
 	}
-	s.SetVolume(node, c.Volume(args[2]), records...)
-	return nil
+	return s.act(ctx, Act{Deed: LayVolume, Node: node, Key: c.Volume(args[2]), Records: records})
 }
 
 // doEvent fires the event that the old tool knows: the payload is the request.
-func (s *Scene) doEvent(args []string) error {
+func (s *Scene) doEvent(ctx context.Context, args []string) error {
 	if err := exactly(args, 2, 4); err != nil {
 		return err
 	}
-	c, err := s.cast(args[1])
+	c, err := s.cast(ctx, args[1])
 	if err != nil {
 		return err
 	}
@@ -118,18 +106,20 @@ func (s *Scene) doEvent(args []string) error {
 	if err != nil {
 		return err
 	}
-	c.last = s.Fire(s.Nodes()[0], args[0], payload)
-	s.say("event: %s %s", args[0], payload)
+	if c.last, err = s.Fire(ctx, s.Nodes()[0], args[0], payload); err != nil {
+		return err
+	}
+	s.say(ctx, "event: %s %s", args[0], payload)
 	return nil
 }
 
 // doLegacy lays what the old tool leaves: a record without an operation, a
 // container without a lease, a volume.
-func (s *Scene) doLegacy(args []string) error {
+func (s *Scene) doLegacy(ctx context.Context, args []string) error {
 	if err := exactly(args, 2, 3); err != nil {
 		return err
 	}
-	c, err := s.cast(args[0])
+	c, err := s.cast(ctx, args[0])
 	if err != nil {
 		return err
 	}
@@ -138,22 +128,26 @@ func (s *Scene) doLegacy(args []string) error {
 	if len(args) == 3 {
 		rec.Slave = &args[2]
 	}
-	s.SetVolume(args[1], c.Volume("data"), sim.Record{Mark: "old"})
-	s.SetCheckout(args[1], app.Checkout(c.Name(), "old"), s.set.Files, sim.Behaviour{})
-	if err := s.SetContainer(args[1], sim.Found{Project: c.Project(), Service: "web", Restart: "always", Volumes: rec.Volumes}); err != nil {
-		return err
-	}
 	value, err := json.Marshal(rec)
 	if err != nil {
 		return err
 	}
-	s.Put(ledger.RecordKey(c.Name()), value)
-	s.say("an application of the old tool: %s on %s", c.short, strings.Join(args[1:], ", slave "))
+	for _, a := range []Act{
+		{Deed: LayCheckout, Node: args[1], Key: app.Checkout(c.Name(), "old"), Files: s.set.Files},
+		{Deed: LayVolume, Node: args[1], Key: c.Volume("data"), Records: []sim.Record{{Mark: "old"}}},
+		{Deed: LayStack, Node: args[1], Found: sim.Found{Project: c.Project(), Service: "web", Restart: "always", Volumes: rec.Volumes}},
+		{Deed: Put, Key: ledger.RecordKey(c.Name()), Value: value},
+	} {
+		if err := s.act(ctx, a); err != nil {
+			return err
+		}
+	}
+	s.say(ctx, "an application of the old tool: %s on %s", c.short, strings.Join(args[1:], ", slave "))
 	return nil
 }
 
 // doTombstones writes finished requests.
-func (s *Scene) doTombstones(args []string) error {
+func (s *Scene) doTombstones(ctx context.Context, args []string) error {
 	if err := exactly(args, 2, 2); err != nil {
 		return err
 	}
@@ -165,15 +159,17 @@ func (s *Scene) doTombstones(args []string) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.only()
+	c, err := s.only(ctx)
 	if err != nil {
 		return err
 	}
-	at := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC).Add(s.Now() - age).Format(time.RFC3339)
+	at := s.Epoch().Add(s.Now() - age).Format(time.RFC3339)
 	for i := range n {
 		r := app.Request{ID: fmt.Sprintf("old-%05d", i), Kind: app.Deploy, App: c.App, New: app.Placement{Master: s.Nodes()[0]},
 			Done: true, Outcome: app.OutcomeCommitted, Finished: at}
-		s.Put(ledger.RequestKey(r.ID), request.Encode(r))
+		if err := s.act(ctx, Act{Deed: Put, Key: ledger.RequestKey(r.ID), Value: request.Encode(r)}); err != nil {
+			return err
+		}
 	}
 	return nil
 }

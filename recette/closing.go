@@ -22,7 +22,9 @@ type endings struct {
 
 type ending struct {
 	index uint64
+	id    string
 	state app.State
+	began time.Duration // of the operation
 	since time.Duration // of the abort
 }
 
@@ -55,7 +57,10 @@ func (s *Stage) ends(a app.App) error {
 	if json.Unmarshal(p.Value, &o) != nil {
 		return nil
 	}
-	now := ending{index: p.Modify, state: o.State, since: last.since}
+	now := ending{index: p.Modify, id: o.ID, state: o.State, began: last.began, since: last.since}
+	if o.ID != last.id {
+		now.began = s.Now()
+	}
 	if o.State == app.Aborted && last.state != app.Aborted {
 		now.since = s.Now()
 	}
@@ -66,15 +71,16 @@ func (s *Stage) ends(a app.App) error {
 	if o.Lock || o.State != app.Done || o.Outcome != app.OutcomeAborted || last.state != app.Aborted {
 		return nil
 	}
-	if err := s.closed(a, o, s.Now()-now.since); err != nil {
+	if err := s.closed(a, o, now); err != nil {
 		return fmt.Errorf("operation %d of %s is closed as aborted: %w", o.Seq, a.Name(), err)
 	}
 	return nil
 }
 
 // closed checks that an aborted operation has left everything as it was.
-func (s *Stage) closed(a app.App, o app.Operation, took time.Duration) error {
+func (s *Stage) closed(a app.App, o app.Operation, e ending) error {
 	var faults []error
+	took := s.Now() - e.since
 	if s.undisturbed() {
 		if took > promptly {
 			faults = append(faults, fmt.Errorf("it took %v to undo it", took))
@@ -85,8 +91,14 @@ func (s *Stage) closed(a app.App, o app.Operation, took time.Duration) error {
 		}
 	}
 	faults = append(faults, s.before(s.expected(a, o.Old), o)...)
-	if o.Peer != nil {
-		faults = append(faults, s.before(s.expected(*o.Peer, o.PeerAt), o)...)
+	if o.Peer != nil { // where a node has booted since, starting it is the pass's, not the operation's
+		peer := s.expected(*o.Peer, o.PeerAt)
+		for _, node := range o.Nodes() {
+			if s.ObserveNode(node).Boot < s.Now()-e.began {
+				peer.Without = append(peer.Without, node)
+			}
+		}
+		faults = append(faults, s.before(peer, o)...)
 	}
 	return errors.Join(faults...)
 }
@@ -96,7 +108,7 @@ func (s *Stage) before(e Expected, o app.Operation) (faults []error) {
 	e.Early = true
 	acked := s.law.live(s.Cluster, e.App.Name())
 	for _, node := range o.Nodes() {
-		if slices.Contains(o.Pending, node) || !s.Powered(node) || !s.Alive(node, sim.Handler) {
+		if slices.Contains(o.Pending, node) || slices.Contains(e.Without, node) || !s.Powered(node) || !s.Alive(node, sim.Handler) {
 			continue
 		}
 		for _, err := range e.onNode(s.ObserveNode(node), acked) {

@@ -1,6 +1,7 @@
 package recette
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +15,7 @@ type Command struct {
 	Name  string
 	Usage string // arguments
 	Help  string
-	do    func(s *Scene, args []string) error
+	do    func(s *Scene, ctx context.Context, args []string) error
 }
 
 // ErrQuit is what the command quit returns.
@@ -62,6 +63,7 @@ func breaking() []Command {
 		{"freeze", "NODE [handler|guard|machine]", "it stands still (default: the machine)", (*Scene).doFreeze},
 		{"thaw", "NODE [handler|guard|machine]", "it goes on", (*Scene).doThaw},
 		{"cut", "NODE [NODE|outside] [gossip|consul|ssh|git|http]", "no traffic, both ways; without a channel: none at all", (*Scene).doCut},
+		{"join", "NODE [NODE|outside] [gossip|consul|ssh|git|http]", "what was cut is whole again", (*Scene).doJoin},
 		{"heal", "", "no fault, every link, power and process is back", (*Scene).doHeal},
 		{"session", "NODE", "its Consul session ends at once", (*Scene).doSession},
 		{"consul", "down|up|elects TIME|save|restore|empty", "Consul's servers", (*Scene).doConsul},
@@ -85,31 +87,33 @@ func running() []Command {
 func looking() []Command {
 	return []Command{
 		{"check", "[without NODE...]", "wait for rest; every node is as the last operation says", (*Scene).doCheck},
-		{"expect", "committed|aborted|refused [APP] [because TEXT] | master NODE [APP] | running NODE...|nowhere [APP] | log TEXT | no log TEXT | key KEY [TEXT] | no key KEY | seq N [APP] | copies NODE APP N | records NODE APP N | volumes NODE APP N | tombstones N", "something is so", (*Scene).doExpect},
-		{"show", "nodes|kv|volumes|schedules|containers|plan|faults [APP]", "how things stand", (*Scene).doShow},
+		{"expect", "committed|aborted|refused [APP] [because TEXT] | master NODE [APP] | running NODE...|nowhere [APP] | log TEXT | no log TEXT | key KEY [TEXT] | no key KEY | seq N [APP] | copies NODE APP N | records NODE APP N | volumes NODE APP N | locals NODE APP N | tombstones N", "something is so", (*Scene).doExpect},
+		{"status", "[APP]", "where applications are and what happens to them", (*Scene).doStatus},
+		{"show", "nodes|kv|volumes|schedules|containers|app|plan|faults [APP]", "how things stand", (*Scene).doShow},
 		{"say", "TEXT", "a line of its own", (*Scene).doSay},
 		{"help", "", "this list", (*Scene).doHelp},
-		{"quit", "", "", func(*Scene, []string) error { return ErrQuit }},
+		{"down", "", "the end: everything is taken away", func(*Scene, context.Context, []string) error { return ErrQuit }},
+		{"quit", "", "the same", func(*Scene, context.Context, []string) error { return ErrQuit }},
 	}
 }
 
 // Do carries out one command line. An empty one and a comment do nothing.
-func (s *Scene) Do(line string) error {
+func (s *Scene) Do(ctx context.Context, line string) error {
 	words := split(line)
 	if len(words) == 0 {
 		return nil
 	}
 	for _, c := range Commands() {
 		if c.Name == words[0] {
-			return s.carry(c, words[1:])
+			return s.carry(ctx, c, words[1:])
 		}
 	}
 	return usage("there is no command %q; help lists them", words[0])
 }
 
-func (s *Scene) carry(c Command, args []string) error {
-	err := c.do(s, args)
-	s.flush()
+func (s *Scene) carry(ctx context.Context, c Command, args []string) error {
+	err := c.do(s, ctx, args)
+	s.Flush(ctx)
 	switch broken := s.Err(); {
 	case broken != nil && c.Name != "show" && c.Name != "help" && c.Name != "quit":
 		return broken // an invariant: nothing after it means anything

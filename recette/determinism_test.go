@@ -46,7 +46,7 @@ var _ = Describe("A seed fixes a run to the byte", func() {
 		for range 2 {
 			s, err := sc.Play(recette.Setting{Seed: seed()})
 			Expect(err).NotTo(HaveOccurred())
-			all = append(all, s.Summary().Hash)
+			all = append(all, s.Tally().Hash)
 			s.Close()
 		}
 		Expect(all[1]).To(Equal(all[0]))

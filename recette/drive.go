@@ -1,292 +1,234 @@
 package recette
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"sync"
+	"time"
 
 	"github.com/mlfmonde/cluster/handler/app"
-	"github.com/mlfmonde/cluster/handler/inspect"
-	"github.com/mlfmonde/cluster/handler/port"
-	"github.com/mlfmonde/cluster/sim"
 )
 
 var errVacuous = errors.New("the fault never struck")
 
-// probe is a clone from a node, to prove that it fails.
-func (s *Stage) probe(failed *bool) func(context.Context, port.World) {
-	return func(ctx context.Context, w port.World) {
-		_, err := w.Source.Checkout(ctx, s.app, app.Checkout(s.app.Name(), "probe"))
-		*failed = err != nil
-	}
+// play is one turn of a cell on a world: the driver. It knows nothing of which
+// world that is.
+type play struct {
+	World
+	app, source app.App
+	before      func(Move) // called before the trouble is armed
 }
 
-// otherAddress is the same application under another domain.
-func otherAddress(files port.Files) port.Files {
-	out := port.Files{}
-	for path, content := range files {
-		out[path] = bytes.ReplaceAll(content, []byte("hello.example.com"), []byte("production.example.com"))
-	}
-	return out
+// newPlay is a driver of w, on which nothing has happened yet.
+func newPlay(w World) *play {
+	p := &play{World: w}
+	p.app, p.source = w.Apps()
+	return p
 }
 
-// Play plays the cell of a row and a column on the simulator: every variant
-// for every move of the row to which the column applies, each on a cluster of
-// its own.
-func Play(r Row, c Column, o Options) Cell {
-	cell := Cell{Row: r.Name, Column: c.Name, World: "sim", Verdict: Pass}
-	for at, m := range r.Moves {
-		if !c.Applies(m) {
-			continue
-		}
-		plays, err := variants(r, c, at, o)
-		cell.Plays += plays
-		if err != nil {
-			cell.Verdict, cell.Reason, cell.Cause = Fail, err.Error(), err
-			if errors.Is(err, errVacuous) {
-				cell.Verdict = Vacuous
-			}
-			cell.Replay = replayLine(r, c, err, o.Seed)
-			return cell
-		}
-	}
-	return cell
-}
-
-func variants(r Row, c Column, at int, o Options) (int, error) {
-	if c.Sweep != "" {
-		return sweep(r, c, at, o)
-	}
-	n := 1
-	if c.Variants != nil {
-		n = c.Variants(r.Moves[at])
-	}
-	for v := range n {
-		err := once(r, at, o, c.Ends, func(s *Stage, m Move) func() bool { return c.Arm(s, m, v) })
-		if err != nil {
-			return v + 1, &Failed{Turn: Turn{Move: at + 1, Variant: v + 1}, Err: err}
-		}
-	}
-	return n, nil
-}
-
-// sweep learns which calls the node makes during the move, and then crashes
-// its handler before and after each of them.
-func sweep(r Row, c Column, at int, o Options) (int, error) {
-	node := r.Moves[at].Node(c.Sweep)
-	sites, err := learn(r, at, o, node)
+// PlayTurn plays one turn of the cell of a row and a column on a world on which
+// nothing has happened yet: the moves before it without a fault, then the move
+// with the turn's trouble while users write, healing, every check at rest, all
+// events again and a fresh deploy. It returns what proves that the trouble
+// struck. The caller closes the world.
+func PlayTurn(ctx context.Context, w World, r Row, c Column, t Turn) (proof string, err error) {
+	trouble, err := c.trouble(r, t)
 	if err != nil {
-		return 1, fmt.Errorf("learning run: %w", err)
+		return "", err
 	}
-	plays := 1
-	for _, site := range sites {
-		for nth := 1; nth <= site.Calls; nth++ {
-			for _, phase := range []sim.Phase{sim.CrashBefore, sim.CrashAfter} {
-				f := sim.Fault{Node: node, Call: site.Call, Nth: nth, Phase: phase}
-				plays++
-				if err := Strike(r, at, o, f); err != nil {
-					return plays, &Failed{Turn: Turn{Move: at + 1, Fault: f}, Err: err}
-				}
-			}
-		}
-	}
-	return plays, nil
+	return newPlay(w).turn(ctx, r, t.at(), c.ends, trouble)
 }
 
-// Strike plays move at of the row with one fault: it must end either way, whole.
-func Strike(r Row, at int, o Options, f sim.Fault) error {
-	return once(r, at, o, nil, func(s *Stage, _ Move) func() bool { return s.fault(f) })
-}
-
-// Learn lists the calls that node's handler makes during move at of the row.
-func Learn(r Row, at int, o Options, node string) ([]sim.Site, error) { return learn(r, at, o, node) }
-
-// learn plays the move without a fault and counts the node's calls while the
-// operation is under way.
-func learn(r Row, at int, o Options, node string) ([]sim.Site, error) {
-	s, err := staged(r, at, o)
-	if err != nil {
-		return nil, err
+// turn plays the move at of the row with a trouble.
+func (p *play) turn(ctx context.Context, r Row, at int, ends func(Move) app.Outcome, t Trouble) (proof string, err error) {
+	if err := p.prepare(ctx, r, at); err != nil {
+		return "", fmt.Errorf("setting the scene: %w", err)
 	}
-	defer s.Close()
-	before := counts(s, node)
 	m := r.Moves[at]
-	if _, err := s.Ask(nodes[3], s.request(m)); err != nil {
-		return nil, err
-	}
-	if err := s.Run(func() bool { return s.Quiet() || s.Now() > patience }); err != nil {
-		return nil, err
-	}
-	var sites []sim.Site
-	for _, site := range s.Sites() {
-		if site.Node == node && site.Process == sim.Handler {
-			if site.Calls -= before[site.Call]; site.Calls > 0 {
-				sites = append(sites, site)
-			}
-		}
-	}
-	return sites, nil
-}
-
-func counts(s *Stage, node string) map[string]int {
-	all := map[string]int{}
-	for _, site := range s.Sites() {
-		if site.Node == node && site.Process == sim.Handler {
-			all[site.Call] = site.Calls
-		}
-	}
-	return all
-}
-
-// staged is a cluster in which everything before move at has happened without
-// a fault.
-func staged(r Row, at int, o Options) (*Stage, error) {
-	s, err := NewStage(o)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.prepare(r, at); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *Stage) prepare(r Row, at int) error {
-	if err := s.RunFor(s.Times.Beat); err != nil {
-		return err
-	}
-	first := r.Moves[0]
-	if first.Kind == app.Migrate {
-		s.push(s.source)
-		if err := s.settled(s.source, first.Source); err != nil {
-			return err
-		}
-	}
-	if !first.Old.IsZero() {
-		if err := s.settled(s.app, first.Old); err != nil {
-			return err
-		}
-	}
-	for _, m := range r.Moves[:at] {
-		s.push(s.app)
-		if err := s.played(m, app.OutcomeCommitted, nil); err != nil {
-			return err
-		}
-	}
-	s.push(s.app)
-	return nil
-}
-
-// settled deploys a to p and lets users write to it.
-func (s *Stage) settled(a app.App, p app.Placement) error {
-	o, err := s.do(app.Request{Kind: app.Deploy, App: a, New: p})
-	if err != nil {
-		return fmt.Errorf("setting the scene: %w", err)
-	}
-	if o.Outcome != app.OutcomeCommitted {
-		return fmt.Errorf("setting the scene: %s", o.Reason)
-	}
-	return s.write(a.Name(), 5)
-}
-
-// once plays one move with one fault, heals, and looks at everything.
-func once(r Row, at int, o Options, ends func(Move) app.Outcome, arm func(*Stage, Move) func() bool) error {
-	s, err := staged(r, at, o)
-	if err != nil {
-		return err
-	}
-	defer s.end(o)
-	m := r.Moves[at]
-	struck := arm(s, m)
 	want := app.Outcome("")
 	if ends != nil {
 		want = ends(m)
 	}
-	if err := s.played(m, want, struck); err != nil {
-		return err
+	if p.before != nil {
+		p.before(m)
 	}
-	return s.epilogue()
+	if proof, err = p.played(ctx, m, want, t); err != nil {
+		return proof, err
+	}
+	return proof, p.epilogue(ctx)
 }
 
-// played asks for the move while users write, heals, and checks that it ended
-// as wanted ("": either way) and that everything is as that says.
-func (s *Stage) played(m Move, want app.Outcome, struck func() bool) error {
-	stop := s.users(s.app.Name())
-	defer stop()
-	before := s.expect(m.Old)
-	req := s.request(m)
-	id, err := s.Ask(nodes[3], req)
-	if err != nil {
-		return err
-	}
-	if err := s.Run(func() bool { return s.Quiet() || s.Now() > patience }); err != nil {
-		return err
-	}
-	if err := s.RunFor(s.Times.Poll); err != nil { // what follows the end of an operation meets the fault too
-		return err
-	}
-	s.heal()
-	if err := s.rest(); err != nil {
-		return err
-	}
-	stop()
-	if struck != nil && !struck() {
-		return errVacuous
-	}
-	got, err := s.outcome(s.app.Name(), id)
-	if err != nil {
-		return err
-	}
-	if want != "" && got.Outcome != want {
-		return fmt.Errorf("ended %s (%s), must end %s", got.Outcome, got.Reason, want)
-	}
-	return s.check(m, got, before)
-}
+// own are the applications of the play.
+func (p *play) own() []app.App { return []app.App{p.app, p.source} }
 
-// PlayAll plays every cell that select takes, on all cores, in table order.
-func PlayAll(o Options, take func(Row, Column) bool) Result {
-	type job struct {
-		row  Row
-		col  Column
-		cell int
+// patience is how long anything may take to come to rest once it is healed,
+// and trial how long it is tried while the trouble lasts.
+func (p *play) patience() time.Duration { return 24 * p.Times().Orphan }
+
+func (p *play) trial() time.Duration { return p.Times().Orphan + 5*p.Times().Gone }
+
+// prepare lets everything before move at happen, without a fault.
+func (p *play) prepare(ctx context.Context, r Row, at int) error {
+	if err := p.Pass(ctx, p.Times().Beat); err != nil {
+		return err
 	}
-	var result Result
-	var jobs []job
-	for _, r := range Rows() {
-		for _, c := range Columns() {
-			if Applies(r, c) && (take == nil || take(r, c)) {
-				jobs = append(jobs, job{r, c, len(jobs)})
-			}
+	first := r.Moves[0]
+	if first.Kind == app.Migrate {
+		if err := p.settled(ctx, p.source, first.Source); err != nil {
+			return err
 		}
 	}
-	result.Cells = make([]Cell, len(jobs))
-	queue := make(chan job)
-	var wait sync.WaitGroup
-	var told sync.Mutex
-	for range runtime.GOMAXPROCS(0) {
-		wait.Go(func() {
-			own := o
-			own.Memo = &inspect.Memo{}
-			for j := range queue {
-				cell := Play(j.row, j.col, own)
-				result.Cells[j.cell] = cell
-				if o.Done != nil {
-					told.Lock()
-					o.Done(cell)
-					told.Unlock()
-				}
-			}
-		})
+	if !first.Old.IsZero() {
+		if err := p.settled(ctx, p.app, first.Old); err != nil {
+			return err
+		}
 	}
-	for _, j := range jobs {
-		queue <- j
+	for _, m := range r.Moves[:at] {
+		if err := p.Push(ctx, p.app, Good); err != nil {
+			return err
+		}
+		if _, err := p.played(ctx, m, app.OutcomeCommitted, Trouble{}); err != nil {
+			return err
+		}
 	}
-	close(queue)
-	wait.Wait()
-	result.Count()
-	return result
+	return p.Push(ctx, p.app, Good)
+}
+
+// settled deploys a to at, lets users write to it, and waits for its replica.
+func (p *play) settled(ctx context.Context, a app.App, at app.Placement) error {
+	if err := p.Push(ctx, a, Good); err != nil {
+		return err
+	}
+	o, err := p.do(ctx, app.Request{Kind: app.Deploy, App: a, New: at})
+	if err != nil {
+		return err
+	}
+	if o.Outcome != app.OutcomeCommitted {
+		return errors.New(o.Reason)
+	}
+	if err := p.writes(ctx, a, 5); err != nil {
+		return err
+	}
+	return p.Pass(ctx, p.Times().Poll)
+}
+
+// writes lets users write to a until n writes were acknowledged.
+func (p *play) writes(ctx context.Context, a app.App, n int) error {
+	for done, tries := 0, 0; done < n; tries++ {
+		refused, err := p.Write(ctx, nodes[tries%len(nodes)], a)
+		switch {
+		case err != nil:
+			return err
+		case refused == nil:
+			done++
+		case tries > 20*n:
+			return refused
+		}
+		if err := p.Pass(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// played asks for the move while users write and trouble strikes, heals, and
+// checks that it ended as wanted ("": either way) and that everything is as
+// that says.
+func (p *play) played(ctx context.Context, m Move, want app.Outcome, t Trouble) (proof string, err error) {
+	now, err := p.KV(ctx)
+	if err != nil {
+		return "", err
+	}
+	before := Sight{Pairs: now}.expected(p.app, m.Old, p.Address)
+	struck, err := p.Arm(ctx, t)
+	if err != nil {
+		return "", fmt.Errorf("arm %s: %w", t, err)
+	}
+	stop, err := p.Users(ctx, p.app)
+	if err != nil {
+		return "", err
+	}
+	id, err := p.suffer(ctx, m, t)
+	if err = errors.Join(err, stop(ctx)); err != nil {
+		return struck(), err
+	}
+	if proof = struck(); proof == "" {
+		return "", errVacuous
+	}
+	got, err := p.outcome(ctx, p.app, id)
+	if err != nil {
+		return proof, err
+	}
+	if want != "" && got.Outcome != want {
+		return proof, fmt.Errorf("ended %s (%s), must end %s", got.Outcome, got.Reason, want)
+	}
+	return proof, p.check(ctx, m, got, before)
+}
+
+// suffer asks for the move, lets it go as far as it comes, heals and waits for
+// rest.
+func (p *play) suffer(ctx context.Context, m Move, t Trouble) (id string, err error) {
+	from := nodes[len(nodes)-1]
+	if t.Node == from {
+		from = nodes[len(nodes)-2]
+	}
+	if id, err = p.Ask(ctx, from, p.request(m)); err != nil {
+		return id, err
+	}
+	if _, err := p.Settle(ctx, p.trial()); err != nil {
+		return id, err
+	}
+	more := p.Times().Poll // what follows the end of an operation meets the fault too
+	if t.What == Paused {
+		more += 2 * p.Times().SessionTTL // its session has to go
+	}
+	if err := p.Pass(ctx, more); err != nil {
+		return id, err
+	}
+	if err := p.Heal(ctx); err != nil {
+		return id, err
+	}
+	return id, p.rest(ctx)
+}
+
+// request of a move.
+func (p *play) request(m Move) app.Request {
+	r := app.Request{Kind: m.Kind, App: p.app, New: m.New}
+	if m.Kind == app.Migrate {
+		r.Source, r.Flags.Update = &p.source, true
+	}
+	return r
+}
+
+// do asks for r and waits until it is done.
+func (p *play) do(ctx context.Context, r app.Request) (app.Operation, error) {
+	id, err := p.Ask(ctx, nodes[len(nodes)-1], r)
+	if err != nil {
+		return app.Operation{}, err
+	}
+	if err := p.settle(ctx); err != nil {
+		return app.Operation{}, err
+	}
+	return p.outcome(ctx, r.App, id)
+}
+
+// settle waits until nothing is asked for or under way.
+func (p *play) settle(ctx context.Context) error {
+	quiet, err := p.Settle(ctx, p.patience())
+	if err != nil || quiet {
+		return err
+	}
+	pairs, err := p.KV(ctx)
+	return errors.Join(fmt.Errorf("%w after %v: %s", errRestless, p.patience(), waiting(pairs, p.own())), err)
+}
+
+// rest waits until nothing is under way, and two passes longer.
+func (p *play) rest(ctx context.Context) error {
+	if err := p.settle(ctx); err != nil {
+		return err
+	}
+	if err := p.Pass(ctx, 2*p.Times().Poll+4*p.Times().Beat); err != nil {
+		return err
+	}
+	return p.settle(ctx)
 }

@@ -1,61 +1,80 @@
 package recette
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/ledger"
+	"github.com/mlfmonde/cluster/handler/port"
 )
 
-// epilogue delivers every event once more, after which nothing may change, and
-// then deploys afresh, which must work.
-func (s *Stage) epilogue() error {
-	before := s.decided()
-	pairs, _ := s.KV()
-	for _, p := range pairs {
-		if id, ok := strings.CutPrefix(p.Key, ledger.Requests); ok {
-			s.Fire(nodes[0], string(app.Deploy), fmt.Appendf(nil, `{"ref":%q}`, id))
-		}
-	}
-	if err := s.RunFor(2 * s.Times.Poll); err != nil {
+// epilogue delivers every event of the play once more, after which nothing may
+// change, and then deploys afresh, which must work.
+func (p *play) epilogue(ctx context.Context) error {
+	pairs, err := p.KV(ctx)
+	if err != nil {
 		return err
 	}
-	if after := s.decided(); after != before {
+	before := decided(pairs, p.own())
+	for _, id := range requests(pairs, p.own()...) {
+		if err := p.Fire(ctx, nodes[0], app.Deploy, id); err != nil {
+			return err
+		}
+	}
+	if err := p.Pass(ctx, 2*p.Times().Poll); err != nil {
+		return err
+	}
+	if pairs, err = p.KV(ctx); err != nil {
+		return err
+	}
+	if after := decided(pairs, p.own()); after != before {
 		return fmt.Errorf("events delivered again changed the cluster: %s, was %s", after, before)
 	}
-	s.push(s.app)
+	return p.afresh(ctx, pairs)
+}
+
+// afresh deploys the app where it is, or anywhere.
+func (p *play) afresh(ctx context.Context, pairs []port.Pair) error {
+	if err := p.Push(ctx, p.app, Good); err != nil {
+		return err
+	}
 	var op app.Operation
-	_ = json.Unmarshal(s.Get(ledger.OperationKey(s.app.Name())).Value, &op) // zero: nowhere
+	value(pairs, ledger.OperationKey(p.app.Name()), &op) // zero: nowhere
 	m := Move{Kind: app.Deploy, Old: op.Runs(), New: op.Runs()}
 	if m.New.IsZero() {
 		m.New = app.Placement{Master: nodes[0], Slave: nodes[1]}
 	}
-	req := app.Request{Kind: app.Deploy, App: s.app, New: m.New}
-	got, err := s.do(req)
+	got, err := p.do(ctx, app.Request{Kind: app.Deploy, App: p.app, New: m.New})
 	if err != nil {
 		return fmt.Errorf("a fresh deploy: %w", err)
 	}
 	if got.Outcome != app.OutcomeCommitted {
 		return fmt.Errorf("a fresh deploy ended %s: %s", got.Outcome, got.Reason)
 	}
-	if err := s.check(m, got, Expected{}); err != nil {
+	if err := p.rest(ctx); err != nil {
+		return fmt.Errorf("after a fresh deploy: %w", err)
+	}
+	if err := p.check(ctx, m, got, Expected{}); err != nil {
 		return fmt.Errorf("after a fresh deploy: %w", err)
 	}
 	return nil
 }
 
-// decided is what the KV says of every app, and its versions.
-func (s *Stage) decided() string {
-	var b strings.Builder
-	pairs, _ := s.KV()
+// requests lists the ids of the requests for apps, finished ones too.
+func requests(pairs []port.Pair, apps ...app.App) (ids []string) {
 	for _, p := range pairs {
-		for _, prefix := range []string{ledger.Records, ledger.Operations, ledger.Requests, ledger.Histories} {
-			if strings.HasPrefix(p.Key, prefix) {
-				fmt.Fprintf(&b, "%s@%d ", p.Key, p.Modify)
-			}
+		var r app.Request
+		id, ours := strings.CutPrefix(p.Key, ledger.Requests)
+		if ours && json.Unmarshal(p.Value, &r) == nil && slices.Contains(apps, r.App) {
+			ids = append(ids, id)
 		}
 	}
-	return b.String()
+	return ids
 }
+
+// reference is the payload of an event that names a request.
+func reference(id string) []byte { return fmt.Appendf(nil, `{"ref":%q}`, id) }

@@ -1,6 +1,7 @@
 package recette
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,8 +49,8 @@ type listener struct {
 	said  map[string]time.Duration
 }
 
-// flush tells what has happened since the last time.
-func (s *Scene) flush() {
+// Flush tells what has happened since the last time.
+func (s *Scene) Flush(ctx context.Context) {
 	for trace := s.Trace(); s.hear.read < len(trace); s.hear.read++ {
 		e := trace[s.hear.read]
 		text, bad := s.words(e)
@@ -58,16 +59,16 @@ func (s *Scene) flush() {
 		}
 		s.hear.count++
 		if s.set.Tell != nil {
-			s.set.Tell(Line{At: e.At, Node: e.Node, Text: text, Bad: bad, Nodes: s.glances()})
+			s.set.Tell(Line{At: e.At, Node: e.Node, Text: text, Bad: bad, Nodes: s.glances(ctx)})
 		}
 	}
 }
 
 // say tells something that is not in the trace.
-func (s *Scene) say(format string, args ...any) {
-	s.flush()
+func (s *Scene) say(ctx context.Context, format string, args ...any) {
+	s.Flush(ctx)
 	if s.set.Tell != nil {
-		s.set.Tell(Line{At: s.Now(), Text: fmt.Sprintf(format, args...), Nodes: s.glances()})
+		s.set.Tell(Line{At: s.Now(), Text: fmt.Sprintf(format, args...), Nodes: s.glances(ctx)})
 	}
 }
 
@@ -101,9 +102,10 @@ func (s *Scene) wordsOfNote(e sim.Entry) (string, bool) {
 	if text == "write acknowledged" {
 		return "", false
 	}
-	text = strings.ReplaceAll(text, " handler ", " ")
-	if strings.HasPrefix(text, "fault: ") && s.repeated(e, text, "") {
-		return "", false
+	if strings.HasPrefix(text, "fault: ") {
+		if text = strings.Replace(text, " handler ", " ", 1); s.repeated(e, text, "") {
+			return "", false
+		}
 	}
 	return s.short(text), !strings.HasPrefix(text, "operator:")
 }
@@ -200,17 +202,18 @@ func attributes(text string) map[string]string {
 }
 
 // glances is every node for the application that is talked about.
-func (s *Scene) glances() []Glance {
-	var all []Glance
+func (s *Scene) glances(ctx context.Context) (all []Glance) {
 	var a app.App
 	for _, c := range s.apps {
 		if c.short == s.hear.about || s.hear.about == "" {
 			a = c.App
 		}
 	}
-	placed := s.expected(a, app.Placement{}).Record.Placement()
+	seen, placed := s.Glimpse(ctx, a)
 	for _, n := range s.Nodes() {
-		all = append(all, glance(s.ObserveNode(n), a.Project(), placed.Role(n)))
+		g := glance(seen[n], a.Project(), placed.Role(n))
+		g.Node = n
+		all = append(all, g)
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package recette
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"time"
@@ -41,23 +42,24 @@ const round = 20
 // time from the request to the close and then for a moment more, and returns
 // the scene; the caller closes it.
 func Bench(n int, memo *inspect.Memo) (*Scene, error) {
+	ctx := context.Background() // nothing waits in virtual time
 	s, err := NewScene(Setting{Seed: 1, Memo: memo, Mute: true})
 	if err != nil {
 		return s, err
 	}
-	c, err := s.cast("app")
+	c, err := s.cast(ctx, "app")
 	if err != nil {
 		return s, err
 	}
 	places := []app.Placement{{Master: "n1", Slave: "n2"}, {Master: "n2", Slave: "n3"}, {Master: "n3", Slave: "n1"}}
 	for i := range n {
-		if err := s.ask(c, app.Request{Kind: app.Deploy, New: places[i%len(places)]}); err != nil {
+		if err := s.ask(ctx, c, app.Request{Kind: app.Deploy, New: places[i%len(places)]}); err != nil {
 			return s, err
 		}
-		if err := s.idle(); err != nil {
+		if err := s.idle(ctx); err != nil {
 			return s, err
 		}
-		if r, err := s.ended(c); err != nil || r.Outcome != app.OutcomeCommitted {
+		if r, err := s.ended(ctx, c); err != nil || r.Outcome != app.OutcomeCommitted {
 			return s, fmt.Errorf("deploy %d: %s %s: %w", i+1, r.Outcome, r.Reason, err)
 		}
 	}
@@ -86,7 +88,7 @@ func (speed *Speed) deploys(d time.Duration, clock func() func() time.Duration, 
 			return err
 		}
 		n += round
-		steps += float64(s.Steps())
+		steps += float64(s.Tally().Steps)
 		simulated += s.Now()
 		s.Close()
 	}
@@ -108,7 +110,7 @@ func (speed *Speed) idle(d time.Duration, clock func() func() time.Duration, mem
 	hours := 0
 	took := clock()
 	for ; hours == 0 || took() < d; hours++ {
-		if err := s.RunFor(time.Hour); err != nil {
+		if err := s.Pass(context.Background(), time.Hour); err != nil {
 			return err
 		}
 	}
@@ -119,7 +121,7 @@ func (speed *Speed) idle(d time.Duration, clock func() func() time.Duration, mem
 		if err != nil {
 			return err
 		}
-		err = s.RunFor(time.Second)
+		err = s.Pass(context.Background(), time.Second)
 		s.Close()
 		if err != nil {
 			return err

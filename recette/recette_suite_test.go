@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -65,20 +66,23 @@ func place(p app.Placement) string {
 	return p.Master + "-" + p.Slave
 }
 
+// heavy reports whether a cell of the column takes more than a few runs.
+func heavy(c recette.Column) bool {
+	rows := recette.Rows()
+	all := rows[slices.IndexFunc(rows, func(r recette.Row) bool { return r.Name == "a-b_to_c-d" })].Moves[0]
+	return c.Sweep != "" || len(c.Troubles(all)) > 4
+}
+
 // taken are the cells of this run: those of the shard that the label filter
-// takes, without the sweeps in a short run.
+// takes, without what takes many runs in a short run.
 func taken() func(recette.Row, recette.Column) bool {
 	n := -1
 	chosen := map[string]bool{}
-	for _, r := range recette.Rows() {
-		for _, c := range recette.Columns() {
-			if !recette.Applies(r, c) {
-				continue
-			}
-			n++
-			wanted := Label(labels(r, c)...).MatchesLabelFilter(GinkgoLabelFilter())
-			chosen[r.Name+"\n"+c.Name] = wanted && shard(n) && !(testing.Short() && c.Sweep != "")
-		}
+	for _, p := range recette.Places(recette.WorldSim) {
+		r, c := p.Row, p.Column
+		n++
+		wanted := Label(labels(r, c)...).MatchesLabelFilter(GinkgoLabelFilter())
+		chosen[r.Name+"\n"+c.Name] = wanted && shard(n) && !(testing.Short() && heavy(c))
 	}
 	return func(r recette.Row, c recette.Column) bool { return chosen[r.Name+"\n"+c.Name] }
 }
@@ -93,14 +97,10 @@ var played = sync.OnceValue(func() map[string]recette.Cell {
 	return all
 })
 
-// order is the place of a cell's row in the table.
-func order(c recette.Cell) int {
-	return slices.IndexFunc(recette.Rows(), func(r recette.Row) bool { return r.Name == c.Row })
-}
-
 const cellEntry = "cell"
 
-// The page and the JSON are of what was played, in the order of the table.
+// The page and the JSON are of what was played, in the order of the table, and
+// of what was played elsewhere or before.
 var _ = ReportAfterSuite("matrix", func(report Report) {
 	if os.Getenv("RECETTE_WRITE") == "" {
 		return
@@ -113,12 +113,8 @@ var _ = ReportAfterSuite("matrix", func(report Report) {
 			}
 		}
 	}
-	result.Count()
-	slices.SortStableFunc(result.Cells, func(a, b recette.Cell) int { return order(a) - order(b) })
-	data, err := result.JSON()
-	Expect(err).NotTo(HaveOccurred())
+	commit, _ := recette.Played(os.Getenv("RECETTE_PLAYED"))
+	result.Stamp(commit, report.EndTime.UTC().Format(time.RFC3339))
 	docs := filepath.Join("..", "docs")
-	Expect(os.MkdirAll(docs, 0o755)).To(Succeed())
-	Expect(os.WriteFile(filepath.Join(docs, "MATRIX.md"), recette.Markdown(result, os.Getenv("RECETTE_PLAYED")), 0o644)).To(Succeed())
-	Expect(os.WriteFile(filepath.Join(docs, "matrix.json"), data, 0o644)).To(Succeed())
+	Expect(recette.Write(docs, result, report.EndTime)).To(Succeed())
 })

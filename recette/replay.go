@@ -12,11 +12,47 @@ import (
 )
 
 // Turn is one play of a cell: which move of the row, and which variant of the
-// column or, in a sweep, which fault. Counted from 1.
+// column or, in a sweep, which trouble. Counted from 1.
 type Turn struct {
 	Move    int
 	Variant int
-	Fault   sim.Fault
+	Trouble Trouble // of a sweep, else Nothing
+}
+
+// at is the place of the move in its row.
+func (t Turn) at() int { return max(t.Move, 1) - 1 }
+
+// turns are those of the column for one move of a row.
+func (c Column) turns(at int, m Move) (all []Turn) {
+	for v := range c.Troubles(m) {
+		all = append(all, Turn{Move: at + 1, Variant: v + 1})
+	}
+	return all
+}
+
+// Turns lists how the cell of a row and a column is played where its calls are
+// not learned first: each variant for each move that the column applies to.
+func Turns(r Row, c Column) (all []Turn) {
+	for at, m := range r.Moves {
+		all = append(all, c.turns(at, m)...)
+	}
+	return all
+}
+
+// trouble is what goes wrong in a turn.
+func (c Column) trouble(r Row, t Turn) (Trouble, error) {
+	if t.Trouble.What != Nothing {
+		return t.Trouble, nil
+	}
+	at, variant := t.at(), max(t.Variant, 1)-1
+	if at >= len(r.Moves) {
+		return Trouble{}, fmt.Errorf("row %s has no move %d", r.Name, at+1)
+	}
+	all := c.Troubles(r.Moves[at])
+	if variant >= len(all) {
+		return Trouble{}, fmt.Errorf("column %q has %d variants for %s, not %d", c.Name, len(all), r.Name, variant+1)
+	}
+	return all[variant], nil
 }
 
 // Failed is why one play of a cell did not pass.
@@ -30,17 +66,17 @@ func (f *Failed) Error() string { return f.Turn.String() + ": " + f.Err.Error() 
 func (f *Failed) Unwrap() error { return f.Err }
 
 func (t Turn) String() string {
-	if t.Fault.Call != "" {
-		return fmt.Sprintf("move %d, %s", t.Move, t.Fault)
+	if t.Trouble.What != Nothing {
+		return fmt.Sprintf("move %d, %s", t.Move, t.Trouble)
 	}
 	return fmt.Sprintf("move %d, variant %d", t.Move, t.Variant)
 }
 
 // flags are those of `sim replay` that play the turn again.
 func (t Turn) flags() string {
-	if t.Fault.Call != "" {
-		f := t.Fault
-		return fmt.Sprintf(" --move %d --fault %q", t.Move, fmt.Sprintf("%s %s %d %s", f.Node, f.Call, max(f.Nth, 1), f.Phase))
+	if t.Trouble.What != Nothing {
+		c := t.Trouble.Where()
+		return fmt.Sprintf(" --move %d --fault %q", t.Move, fmt.Sprintf("%s %s %d %s", c.Node, c.Name, c.Nth, t.Trouble.Phase))
 	}
 	return fmt.Sprintf(" --move %d --variant %d", t.Move, t.Variant)
 }
@@ -56,17 +92,17 @@ func replayLine(r Row, c Column, err error, seed uint64) string {
 }
 
 // ParseFault reads the fault of a replay line: "node call nth phase".
-func ParseFault(text string) (sim.Fault, error) {
+func ParseFault(text string) (Trouble, error) {
 	words := strings.Fields(text)
 	if len(words) != 4 {
-		return sim.Fault{}, fmt.Errorf("fault %q: must be \"node call nth phase\"", text)
+		return Trouble{}, fmt.Errorf("fault %q: must be \"node call nth phase\"", text)
 	}
 	nth, err := strconv.Atoi(words[2])
 	if err != nil || nth < 1 {
-		return sim.Fault{}, fmt.Errorf("fault %q: %q is not a count from 1", text, words[2])
+		return Trouble{}, fmt.Errorf("fault %q: %q is not a count from 1", text, words[2])
 	}
 	phase, err := phaseOf(words[3])
-	return sim.Fault{Node: words[0], Call: words[1], Nth: nth, Phase: phase}, err
+	return Trouble{What: CallStrikes, Node: words[0], At: Call{Name: words[1], Nth: nth}, Phase: phase}, err
 }
 
 // phaseOf reads the name of a phase.
@@ -79,24 +115,6 @@ func phaseOf(text string) (sim.Phase, error) {
 		known = append(known, string(p))
 	}
 	return "", fmt.Errorf("phase %q: known are %s", text, strings.Join(known, ", "))
-}
-
-// Applies reports whether the cell exists.
-func Applies(r Row, c Column) bool {
-	for _, m := range r.Moves {
-		if c.Applies(m) {
-			return true
-		}
-	}
-	return false
-}
-
-// end closes the stage, after whoever wants to has looked at it.
-func (s *Stage) end(o Options) {
-	if o.Saw != nil {
-		o.Saw(s.Cluster)
-	}
-	s.Close()
 }
 
 // Find takes the rows and columns whose names match the patterns (those of
@@ -137,24 +155,6 @@ func known(what string, patterns, names []string) error {
 	return nil
 }
 
-// Replay plays one turn of a cell and says how it ended. look gets the cluster
-// before it is closed: with o.Trace its lines, and always its hash.
-func Replay(r Row, c Column, t Turn, o Options, look func(*sim.Cluster)) error {
-	at := max(t.Move, 1) - 1
-	if at >= len(r.Moves) || !c.Applies(r.Moves[at]) {
-		return fmt.Errorf("row %s has no move %d that %q applies to", r.Name, at+1, c.Name)
-	}
-	o.Saw = look
-	if c.Sweep != "" && t.Fault.Call == "" {
-		return fmt.Errorf("column %q strikes every call: say which (--fault \"node call nth phase\")", c.Name)
-	}
-	if t.Fault.Call != "" {
-		return Strike(r, at, o, t.Fault)
-	}
-	variant := max(t.Variant, 1) - 1
-	return once(r, at, o, c.Ends, func(s *Stage, m Move) func() bool { return c.Arm(s, m, variant) })
-}
-
 // Kind sorts reasons by what a person does next.
 type Kind string
 
@@ -186,7 +186,7 @@ func KindOf(err error) Kind {
 		return Panicked
 	case errors.As(err, &livelock), errors.Is(err, errRestless), errors.Is(err, sched.ErrIdle):
 		return Liveness
-	case errors.Is(err, errVacuous):
+	case vacuous(err):
 		return Unstruck
 	}
 	return Safety

@@ -1,14 +1,11 @@
 package recette
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/mlfmonde/cluster/handler/app"
-	"github.com/mlfmonde/cluster/handler/ledger"
 	"github.com/mlfmonde/cluster/sim"
 )
 
@@ -22,150 +19,133 @@ type Expected struct {
 	Early   bool     // edges may still be on their way
 }
 
-// expect is how the app stands now, before a move.
-func (s *Stage) expect(p app.Placement) Expected { return s.expected(s.app, p) }
-
-func (s *Stage) expected(a app.App, p app.Placement) Expected {
-	e := Expected{App: a, At: p, Address: s.Address}
-	if v := s.Get(ledger.RecordKey(a.Name())); v.Modify != 0 {
-		_ = json.Unmarshal(v.Value, &e.Record) // checked against reality below
-	}
-	return e
-}
-
-// check looks whether everything is as the outcome says: as asked, or as
-// before, on every node, and nothing in between.
-func (s *Stage) check(m Move, got app.Operation, before Expected) error {
-	now := before
-	switch {
-	case got.Outcome == app.OutcomeCommitted && m.Kind == app.Deploy:
-		now = s.expected(s.app, m.New)
-		if now.Record.Generation != got.Seq {
-			return fmt.Errorf("the record is of generation %d, operation %d was committed", now.Record.Generation, got.Seq)
-		}
-	case got.Outcome == app.OutcomeCommitted && m.Kind == app.Destroy:
-		now = Expected{App: s.app, Address: s.Address}
-	}
-	var faults []error
-	if m.Kind == app.Migrate && got.Outcome == app.OutcomeCommitted {
-		faults = append(faults, s.migrated(m)) // before the checks below write more
-	}
-	faults = append(faults, s.atRest(now))
-	if m.Kind == app.Migrate {
-		faults = append(faults, s.atRest(s.expected(s.source, m.Source)))
-	}
-	for node, o := range s.Observe() {
-		if err := strangers(o, s.app, s.source); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", node, err))
-		}
-	}
-	return errors.Join(append(faults, s.keys())...)
-}
-
-// migrated checks that the target has every record of the source.
-func (s *Stage) migrated(m Move) error {
-	for _, v := range s.ObserveNode(m.Old.Master).Volumes {
-		key, ours := strings.CutPrefix(v.Name, s.app.Project()+"_")
-		if !ours {
-			continue
-		}
-		acked := slices.Clone(s.Acked(s.source.Name()))
-		for i := range acked {
-			acked[i].Volumes = []string{s.app.Volume(key)}
-		}
-		if err := whole(v, acked); err != nil {
-			return fmt.Errorf("migrated data: %w", err)
-		}
-	}
-	return nil
-}
-
-// atRest checks one app on every node, in the KV and through every edge.
-func (s *Stage) atRest(e Expected) error {
-	var faults []error
+// Faults checks one app on every node that was seen, and its record. acked are
+// the writes that its live volumes must have.
+func (e Expected) Faults(s Sight, acked []sim.Ack) (faults []error) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if got := s.Get(ledger.RecordKey(e.App.Name())).Modify != 0; got == e.At.IsZero() {
+	if _, got := s.record(e.App); got == e.At.IsZero() {
 		fault("record of %s: there %v, must be %v", e.App.Name(), got, !e.At.IsZero())
 	}
 	if !e.At.IsZero() && e.Record.Placement() != e.At {
 		fault("the record says %s, must say %s", e.Record.Placement(), e.At)
 	}
-	acked := s.law.live(s.Cluster, e.App.Name())
-	for node, o := range s.Observe() {
+	for _, node := range s.nodes() {
 		if slices.Contains(e.Without, node) {
 			continue
 		}
-		for _, err := range e.onNode(o, acked) {
+		for _, err := range e.onNode(s.Seen[node], acked) {
 			fault("%s: %w", node, err)
 		}
 	}
-	if !e.At.IsZero() && !slices.Contains(e.Without, e.At.Master) {
-		for _, node := range s.without(e.Without) {
-			if _, err := s.WriteAt(node, e.App.Name()); err != nil {
-				fault("no write through the edge of %s: %w", node, err)
-			}
-		}
-	}
-	return errors.Join(faults...)
+	return faults
 }
 
-// onNode checks one node for one app.
+// onNode checks one node for one app. A node whose edge is not looked at has
+// nil Routes.
 func (e Expected) onNode(o sim.Observation, acked []sim.Ack) (faults []error) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	name, project, role := e.App.Name(), e.App.Project(), e.At.Role(o.Node)
-	var volumes, schedules, leases, checkouts []string
-	for _, v := range o.Volumes {
-		if strings.HasPrefix(v.Name, project+"_") {
-			volumes = append(volumes, v.Name)
-			if err := whole(v, acked); err != nil && role == app.Master {
-				fault("%w", err)
-			}
-		}
-	}
-	for _, l := range o.Schedules {
-		if strings.HasPrefix(l.Volume, project+"_") {
-			schedules = append(schedules, fmt.Sprintf("%s %s %d", l.Volume, l.Action, l.Minutes))
-		}
-	}
-	for _, l := range o.Leases {
-		if l.Project == project {
-			leases = append(leases, fmt.Sprintf("%d until %d", l.Seq, l.Until))
-		}
-	}
-	for _, c := range o.Checkouts {
-		if id, ok := strings.CutPrefix(c, name+"-"); ok {
-			checkouts = append(checkouts, id)
-		}
-	}
-	want := func(what string, got, want []string) {
-		slices.Sort(got)
+	got := has(o, e.App)
+	want := func(what string, want []string) {
+		slices.Sort(got[what])
 		slices.Sort(want)
-		if !slices.Equal(got, want) {
-			fault("%s of %s: %q, must be %q", what, name, got, want)
+		if !slices.Equal(got[what], want) {
+			fault("%s of %s: %q, must be %q", what, name, got[what], want)
 		}
 	}
-	want("volumes", volumes, e.volumes(role))
-	want("schedules", schedules, e.schedules(role))
-	want("leases", leases, e.leases(role))
-	if !(role == app.Slave && len(checkouts) == 0) {
-		want("checkouts", checkouts, e.checkouts(role))
+	want("volumes", e.volumes(role))
+	want("schedules", e.schedules(role))
+	want("leases", e.leases(role))
+	if !(role == app.Slave && len(got["checkouts"]) == 0) {
+		want("checkouts", e.checkouts(role))
 	}
-	want("containers", containers(o, project), e.containers(role))
+	want("containers", e.containers(role))
 	if has := slices.Contains(o.Services, name); has != (role == app.Master) {
 		fault("service %s: registered %v, must be %v", name, has, role == app.Master)
 	}
-	if !e.Early && slices.Contains(o.Closed, name) {
-		fault("the edge still shows maintenance for %s", name)
-	}
-	if got := o.Routes[name]; !e.Early && got != e.At.Master {
-		fault("the edge routes %s to %q, must be %q", name, got, e.At.Master)
-	}
-	for _, sn := range o.Snapshots {
-		if strings.HasPrefix(sn.Volume, project+"_") && !sn.ReadOnly {
-			fault("half-received snapshot %s", sn.Name)
+	for _, v := range o.Volumes {
+		if err := whole(v, acked); err != nil && role == app.Master && strings.HasPrefix(v.Name, project+"_") {
+			fault("%w", err)
 		}
 	}
+	for _, why := range halves(o, project) {
+		fault("%s", why)
+	}
+	if e.Early {
+		return faults
+	}
+	want("scripts", nil)
+	if role != app.Master { // there a redeploy keeps them, those of a release that failed too
+		want("local volumes", nil)
+	}
+	if slices.Contains(o.Closed, name) {
+		fault("the edge still shows maintenance for %s", name)
+	}
+	if route := o.Routes[name]; o.Routes != nil && route != e.At.Master {
+		fault("the edge routes %s to %q, must be %q", name, route, e.At.Master)
+	}
 	return faults
+}
+
+// halves lists snapshots of a project that are not whole, and markers of a
+// transfer without the snapshot that they mark, or a second one for a host.
+func halves(o sim.Observation, project string) (all []string) {
+	names, marked := map[string]bool{}, map[string]bool{}
+	for _, s := range o.Snapshots {
+		names[s.Name] = true
+	}
+	for _, s := range o.Snapshots {
+		if !strings.HasPrefix(s.Volume, project+"_") {
+			continue
+		}
+		switch to := s.Volume + "@" + s.Host; {
+		case !s.Complete:
+			all = append(all, "half-received snapshot "+s.Name)
+		case s.Host == "":
+		case !names[strings.TrimSuffix(s.Name, "@"+s.Host)]:
+			all = append(all, "marker "+s.Name+" of a snapshot that is not there")
+		case marked[to]:
+			all = append(all, "marker "+s.Name+" is the second for its host")
+		default:
+			marked[to] = true
+		}
+	}
+	return all
+}
+
+// has is what a node has of an app, in the words of Expected.
+func has(o sim.Observation, a app.App) map[string][]string {
+	all := map[string][]string{"containers": containers(o, a.Project())}
+	add := func(what, volume, text string) {
+		if strings.HasPrefix(volume, a.Project()+"_") {
+			all[what] = append(all[what], text)
+		}
+	}
+	for _, v := range o.Volumes {
+		add("volumes", v.Name, v.Name)
+	}
+	for _, v := range o.Local {
+		add("local volumes", v, v)
+	}
+	for _, l := range o.Schedules {
+		text := fmt.Sprintf("%s %s %d", l.Volume, l.Action, l.Minutes)
+		if l.Paused {
+			text += " paused"
+		}
+		add("schedules", l.Volume, text)
+	}
+	for _, l := range o.Leases {
+		add("leases", l.Project+"_", fmt.Sprintf("%d until %d", l.Seq, l.Until))
+	}
+	for _, x := range o.Scripts {
+		add("scripts", x.Project+"_", fmt.Sprintf("of seq %d", x.Seq))
+	}
+	for _, c := range o.Checkouts {
+		if id, ok := strings.CutPrefix(c, a.Name()+"-"); ok {
+			all["checkouts"] = append(all["checkouts"], id)
+		}
+	}
+	return all
 }
 
 func containers(o sim.Observation, project string) (all []string) {
@@ -238,40 +218,6 @@ func whole(v sim.VolumeState, acked []sim.Ack) error {
 	for _, a := range acked {
 		if seen[a.Number] != 1 && slices.Contains(a.Volumes, v.Name) {
 			return fmt.Errorf("record %d, acknowledged at %v, is %d times in %s", a.Number, a.At, seen[a.Number], v.Name)
-		}
-	}
-	return nil
-}
-
-// keys checks the KV as a whole: operations are done, nobody says anything,
-// no maintenance, no request waits, every node is present but those that are
-// off.
-func (s *Stage) keys(off ...string) error {
-	var faults []error
-	pairs, _ := s.KV()
-	for _, p := range pairs {
-		kind, _, _ := strings.Cut(p.Key, "/")
-		switch kind + "/" {
-		case ledger.Acks, ledger.Maintenance:
-			faults = append(faults, fmt.Errorf("key %s is left: %s", p.Key, p.Value))
-		}
-	}
-	if got, want := s.Sessions(), s.without(off); !slices.Equal(got, want) {
-		faults = append(faults, fmt.Errorf("sessions of %q, must be those of %q", got, want))
-	}
-	return errors.Join(faults...)
-}
-
-// strangers reports what is on a node and belongs to no app of the stage.
-func strangers(o sim.Observation, apps ...app.App) error {
-	for _, c := range o.Containers {
-		if !slices.ContainsFunc(apps, func(a app.App) bool { return a.Project() == c.Project }) {
-			return fmt.Errorf("container %s belongs to nobody", c.Name)
-		}
-	}
-	for _, c := range o.Checkouts {
-		if !slices.ContainsFunc(apps, func(a app.App) bool { return strings.HasPrefix(c, a.Name()+"-") }) {
-			return fmt.Errorf("checkout %s belongs to nobody", c)
 		}
 	}
 	return nil

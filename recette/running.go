@@ -1,6 +1,7 @@
 package recette
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +10,7 @@ import (
 )
 
 // doStep runs until the next line, for at most a poll: then nothing is going on.
-func (s *Scene) doStep(args []string) error {
+func (s *Scene) doStep(ctx context.Context, args []string) error {
 	if err := exactly(args, 0, 1); err != nil {
 		return err
 	}
@@ -22,19 +23,19 @@ func (s *Scene) doStep(args []string) error {
 	}
 	for range n {
 		before := s.hear.count
-		ok, err := s.until(func() bool { return s.hear.count > before }, s.Times.Poll)
+		ok, err := s.until(ctx, func() (bool, error) { return s.hear.count > before, nil }, s.Times().Poll)
 		if err != nil {
 			return err
 		}
 		if !ok {
-			s.say("nothing happened for %v", s.Times.Poll)
+			s.say(ctx, "nothing happened for %v", s.Times().Poll)
 			return nil
 		}
 	}
 	return nil
 }
 
-func (s *Scene) doRun(args []string) error {
+func (s *Scene) doRun(ctx context.Context, args []string) error {
 	if err := exactly(args, 1, 1); err != nil {
 		return err
 	}
@@ -42,36 +43,39 @@ func (s *Scene) doRun(args []string) error {
 	if err != nil {
 		return err
 	}
-	return s.pass(d)
+	return s.Pass(ctx, d)
 }
 
-func (s *Scene) doUntil(args []string) error {
+func (s *Scene) doUntil(ctx context.Context, args []string) error {
 	if len(args) == 1 && args[0] == "idle" {
-		return s.idle()
+		return s.idle(ctx)
 	}
-	done, err := s.condition(args)
+	done, err := s.condition(ctx, args)
 	if err != nil {
 		return err
 	}
-	ok, err := s.until(done, patience)
+	ok, err := s.until(ctx, done, s.patience())
 	if err == nil && !ok {
-		err = fmt.Errorf("%w: it never came to %q within %v: %s", errRestless, strings.Join(args, " "), patience, s.waiting())
+		err = fmt.Errorf("%w: it never came to %q within %v: %s", errRestless, strings.Join(args, " "), s.patience(), s.waiting(ctx))
 	}
 	return err
 }
 
-func (s *Scene) condition(args []string) (func() bool, error) {
+func (s *Scene) condition(ctx context.Context, args []string) (func() (bool, error), error) {
 	if len(args) < 2 {
 		return nil, usage("until what?")
 	}
 	if slices.Contains(s.Nodes(), args[0]) {
-		return s.conditionOfNode(args[0], args[1], strings.Join(args[2:], " "))
+		return s.conditionOfNode(ctx, args[0], args[1], strings.Join(args[2:], " "))
 	}
 	if args[0] == "down" {
-		c, err := s.cast(args[1])
-		return func() bool { return len(s.Running(c.Project())) == 0 }, err
+		c, err := s.cast(ctx, args[1])
+		return func() (bool, error) {
+			all, err := s.running(ctx, c.App)
+			return len(all) == 0, err
+		}, err
 	}
-	c, err := s.cast(args[0])
+	c, err := s.cast(ctx, args[0])
 	if err != nil {
 		return nil, err
 	}
@@ -79,49 +83,58 @@ func (s *Scene) condition(args []string) (func() bool, error) {
 	if !slices.Contains([]app.State{app.Preparing, app.Switching, app.Committed, app.Aborted, app.Done}, state) {
 		return nil, usage("%q is no state of an operation", args[1])
 	}
-	return func() bool { return s.operation(c.Name()).State == state }, nil
+	return func() (bool, error) {
+		o, err := s.operation(ctx, c.Name())
+		return o.State == state, err
+	}, nil
 }
 
-func (s *Scene) conditionOfNode(node, word, step string) (func() bool, error) {
+func (s *Scene) conditionOfNode(ctx context.Context, node, word, step string) (func() (bool, error), error) {
 	message := map[string]string{"begins": "INFO step ", "did": "INFO step done "}[word]
 	switch {
 	case word == "present" || word == "absent":
-		return func() bool { return slices.Contains(s.Sessions(), node) == (word == "present") }, nil
+		return func() (bool, error) {
+			all, err := s.Sessions(ctx)
+			return slices.Contains(all, node) == (word == "present"), err
+		}, nil
 	case message == "" || step == "":
 		return nil, usage("until a node what?")
 	}
 	at := len(s.Trace())
-	return func() bool {
+	return func() (bool, error) {
 		trace := s.Trace()
 		for ; at < len(trace); at++ {
 			e := trace[at]
 			if e.Node == node && e.Call == "log" && strings.HasPrefix(e.Arg, message+"node=") && strings.HasPrefix(attributes(e.Arg)["step"], step) {
-				return true
+				return true, nil
 			}
 		}
-		return false
+		return false, nil
 	}, nil
 }
 
-func (s *Scene) doSay(args []string) error {
-	s.say("%s", strings.Join(args, " "))
+func (s *Scene) doSay(ctx context.Context, args []string) error {
+	s.say(ctx, "%s", strings.Join(args, " "))
 	return nil
 }
 
-func (s *Scene) doCheck(args []string) error {
+func (s *Scene) doCheck(ctx context.Context, args []string) error {
 	args, _ = take(args, "without")
 	for _, n := range args {
 		if _, err := s.node(n); err != nil {
 			return err
 		}
 	}
-	if err := s.check(args); err != nil {
+	if err := s.check(ctx, args); err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
 	text := "check: every node is as the last operation says"
 	if len(args) > 0 {
 		text += ", " + strings.Join(args, " and ") + " left aside"
 	}
-	s.say("%s; %d steps so far, the invariants held after each", text, s.checked)
+	if n := s.Tally().Looks; n > 0 {
+		text += fmt.Sprintf("; %d steps so far, the invariants held after each", n)
+	}
+	s.say(ctx, "%s", text)
 	return nil
 }

@@ -1,6 +1,7 @@
 package recette
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -82,9 +83,12 @@ func (sc *Scenario) setting(i int, words []string) (err error) {
 	return nil
 }
 
-// Play plays the scenario on a new cluster and returns it, for looking at; the
-// caller closes it. Set's Seed and Strategy are those of the scenario when it
-// names them. The error says at which line it ended, and why.
+// Nodes lists the nodes that the scenario asks for, nil when it does not.
+func (sc Scenario) Nodes() []string { return sc.set.Nodes }
+
+// Play plays the scenario on a new simulated cluster and returns it, for
+// looking at; the caller closes it. Set's Seed and Strategy are those of the
+// scenario when it names them. The error says at which line it ended, and why.
 func (sc Scenario) Play(set Setting) (*Scene, error) {
 	own := sc.set
 	own.Calls, own.Strict, own.Memo, own.Edit, own.Tell = set.Calls, set.Strict, set.Memo, set.Edit, set.Tell
@@ -101,14 +105,45 @@ func (sc Scenario) Play(set Setting) (*Scene, error) {
 	if err != nil {
 		return s, err
 	}
+	return s, sc.on(context.Background(), s)
+}
+
+// PlayOn plays the scenario on a ground that is there, which has the nodes that
+// the scenario asks for. Of set only Calls and Tell matter. The caller closes
+// the ground.
+func (sc Scenario) PlayOn(ctx context.Context, g Ground, set Setting) (*Scene, error) {
+	if err := sc.Random(); err != nil {
+		return nil, err
+	}
+	set.Files = sc.set.Files
+	s, err := NewSceneOn(g, set)
+	if err != nil {
+		return s, err
+	}
+	return s, sc.on(ctx, s)
+}
+
+// Random is an error when the scenario wants to choose what is random, which
+// only the simulator can.
+func (sc Scenario) Random() error {
+	switch {
+	case sc.set.Seed != 0:
+		return fmt.Errorf("%s: seed: %w: only the simulator has one", sc.Name, ErrCannot)
+	case sc.set.Strategy.Kind != "":
+		return fmt.Errorf("%s: strategy: %w: only the simulator chooses who is next", sc.Name, ErrCannot)
+	}
+	return nil
+}
+
+func (sc Scenario) on(ctx context.Context, s *Scene) error {
 	for i, line := range sc.Lines {
-		err := s.Do(line)
+		err := s.Do(ctx, line)
 		if errors.Is(err, ErrQuit) {
 			break
 		}
 		if err != nil {
-			return s, fmt.Errorf("%s:%d: %s: %w", sc.Name, i+1, strings.TrimSpace(line), err)
+			return fmt.Errorf("%s:%d: %s: %w", sc.Name, i+1, strings.TrimSpace(line), err)
 		}
 	}
-	return s, s.Vacuous()
+	return s.Vacuous()
 }

@@ -1,6 +1,7 @@
 package recette_test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -54,7 +55,7 @@ var _ = Describe("Scenarios", func() {
 				defer s.Close()
 			}
 			Expect(err).NotTo(HaveOccurred(), "seed %d\n%s", seed(), strings.Join(lines[max(0, len(lines)-60):], "\n"))
-			Expect(s.Summary().Steps).To(BeNumerically(">", 0))
+			Expect(s.Tally().Looks).To(BeNumerically(">", 0))
 		})
 	}
 	It("all parse, say what they show, and check at their end", func() {
@@ -110,10 +111,24 @@ var _ = Describe("The scenario language", func() {
 	It("notices outages, and shows how things stand", func() {
 		s, err := play("deploy app n1 n2\nuntil idle\nwriter app 100ms\nrun 5s\ndeploy app n2 n1\nuntil idle\nrun 5s\nwriter app off\ncheck\nshow nodes\nshow kv\nshow plan\nshow volumes\nshow schedules\nshow containers\nshow faults\nhelp")
 		Expect(err).NotTo(HaveOccurred())
-		sum := s.Summary()
+		sum, err := s.Summary(context.Background())
+		Expect(err).NotTo(HaveOccurred())
 		Expect(sum.Outages).To(HaveLen(1))
 		Expect(sum.Outages[0].To - sum.Outages[0].From).To(BeNumerically("<", 10e9))
 		Expect(sum.Acknowledged).To(BeNumerically(">", 20))
 		Expect(sum.Operations).To(Equal(map[string]int{"committed": 2}))
+	})
+	It("joins what was cut, tells where applications are, and ends", func() {
+		sc, err := recette.ParseScenario("test", []byte("deploy app n1 n2\nuntil idle\nstatus\ncut n2\ncut n1 n3 ssh\njoin n2\njoin n1 n3 ssh\nrun 1m\n"+
+			"deploy app n3 n1\nuntil idle\nexpect committed\ndeploy app n2 n1\nuntil idle\nexpect committed\nrun 1m\nstatus app\nshow app\ncheck\ndown\nnonsense\n"))
+		Expect(err).NotTo(HaveOccurred())
+		var said []string
+		s, err := sc.Play(recette.Setting{Seed: seed(), Tell: func(l recette.Line) { said = append(said, l.Text) }})
+		DeferCleanup(s.Close)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(said).To(ContainElements(
+			MatchRegexp(`^app +master n1, slave n2, commit [0-9a-f]{8}$`), MatchRegexp(`^app +master n2, slave n1, commit`), ContainSubstring("operation 3, deploy: committed"),
+			ContainSubstring("complete replica on n1, of operation 3"), "join: n1 n3 ssh", MatchRegexp(`^operation/app @`), MatchRegexp(`^ +"master": "n2"`),
+		))
 	})
 })

@@ -1,40 +1,54 @@
 package recette
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/plan"
+	"github.com/mlfmonde/cluster/sim"
 )
 
 // doShow tells how things stand.
-func (s *Scene) doShow(args []string) error {
+func (s *Scene) doShow(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		args = []string{"nodes"}
 	}
 	switch args[0] {
 	case "kv":
-		return s.showKV()
+		return s.showKV(ctx)
 	case "plan":
-		return s.showPlan(args[1:])
+		return s.showPlan(ctx, args[1:])
+	case "app":
+		return s.showApp(ctx, args[1:])
 	case "faults":
-		for _, a := range s.Faults() {
-			s.text("%s", a.Fault)
+		for _, what := range s.Armed() {
+			s.text("%s", what)
 		}
 		return nil
 	}
-	one := map[string]func(string){
-		"nodes": s.showNode, "volumes": s.showVolumes, "schedules": s.showSchedules, "containers": s.showContainers,
+	one := map[string]func(sim.Observation){
+		"volumes": s.showVolumes, "schedules": s.showSchedules, "containers": s.showContainers,
 	}[args[0]]
+	if args[0] == "nodes" {
+		present, err := s.Sessions(ctx)
+		if err != nil {
+			s.text("Consul does not say who is present: %v", err)
+		}
+		one = func(o sim.Observation) { s.showNode(o, slices.Contains(present, o.Node)) }
+	}
 	if one == nil {
 		return usage("show %s", args[0])
 	}
+	seen, err := s.Observe(ctx)
 	for _, n := range s.Nodes() {
-		one(n)
+		one(seen[n])
 	}
-	return nil
+	return err
 }
 
 // text tells a line of an answer: without time or columns.
@@ -44,21 +58,28 @@ func (s *Scene) text(format string, args ...any) {
 	}
 }
 
-func (s *Scene) showKV() error {
-	pairs, index := s.KV()
-	s.text("index %d", index)
+func (s *Scene) showKV(ctx context.Context) error {
+	pairs, err := s.KV(ctx)
 	for _, p := range pairs {
-		s.text("%-40s @%-5d %s", p.Key, p.Modify, p.Value)
+		var line bytes.Buffer
+		if json.Compact(&line, p.Value) != nil {
+			line.Reset()
+			line.Write(p.Value) // somebody's own
+		}
+		s.text("%-40s @%-5d %s", p.Key, p.Modify, line.Bytes())
 	}
-	return nil
+	return err
 }
 
-func (s *Scene) showPlan(args []string) error {
-	c, err := s.named(args)
+func (s *Scene) showPlan(ctx context.Context, args []string) error {
+	c, err := s.named(ctx, args)
 	if err != nil {
 		return err
 	}
-	o := s.operation(c.Name())
+	o, err := s.operation(ctx, c.Name())
+	if err != nil {
+		return err
+	}
 	if o.Seq == 0 {
 		s.text("no operation of %s yet", c.short)
 		return nil
@@ -70,14 +91,13 @@ func (s *Scene) showPlan(args []string) error {
 	return nil
 }
 
-func (s *Scene) showNode(node string) {
-	o := s.ObserveNode(node)
+func (s *Scene) showNode(o sim.Observation, present bool) {
 	words := []string{on(o.Powered, "power on", "power off"), on(o.Handler, "handler runs", "handler down"), on(o.Guard, "guard runs", "guard down"),
-		on(slices.Contains(s.Sessions(), node), "present", "absent")}
+		on(present, "present", "absent")}
 	if o.Frozen {
 		words = append(words, "frozen")
 	}
-	s.text("%-4s %s", node, strings.Join(words, ", "))
+	s.text("%-4s %s", o.Node, strings.Join(words, ", "))
 	if len(o.Services) > 0 {
 		s.text("     services   %s", strings.Join(o.Services, ", "))
 	}
@@ -114,9 +134,8 @@ func (s *Scene) ours(project string) string {
 	return project
 }
 
-func (s *Scene) showVolumes(node string) {
-	o := s.ObserveNode(node)
-	s.text("%-4s %d live, %d snapshots", node, len(o.Volumes), len(o.Snapshots))
+func (s *Scene) showVolumes(o sim.Observation) {
+	s.text("%-4s %d live, %d snapshots", o.Node, len(o.Volumes), len(o.Snapshots))
 	for _, v := range o.Volumes {
 		s.text("     live       %s: %d records", v.Name, len(v.Records))
 	}
@@ -129,17 +148,15 @@ func (s *Scene) showVolumes(node string) {
 	}
 }
 
-func (s *Scene) showSchedules(node string) {
-	o := s.ObserveNode(node)
-	s.text("%-4s %d lines", node, len(o.Schedules))
+func (s *Scene) showSchedules(o sim.Observation) {
+	s.text("%-4s %d lines", o.Node, len(o.Schedules))
 	for _, l := range o.Schedules {
 		s.text("     %s %s every %d minutes", l.Volume, l.Action, l.Minutes)
 	}
 }
 
-func (s *Scene) showContainers(node string) {
-	o := s.ObserveNode(node)
-	s.text("%-4s %d containers", node, len(o.Containers))
+func (s *Scene) showContainers(o sim.Observation) {
+	s.text("%-4s %d containers", o.Node, len(o.Containers))
 	for _, c := range o.Containers {
 		health := string(c.Health)
 		if c.Health == app.NoHealth {
@@ -153,7 +170,7 @@ func (s *Scene) showContainers(node string) {
 	}
 }
 
-func (s *Scene) doHelp([]string) error {
+func (s *Scene) doHelp(context.Context, []string) error {
 	for _, c := range Commands() {
 		s.text("%s %s", c.Name, c.Usage)
 		if c.Help != "" {

@@ -36,7 +36,7 @@ var _ = Describe("Every call", Label("single"), func() {
 					var bad []string
 					for _, s := range sites {
 						for nth := 1; nth <= s.Calls; nth++ {
-							f := sim.Fault{Node: node, Call: s.Call, Nth: nth, Phase: phase}
+							f := recette.Trouble{What: recette.CallStrikes, Node: node, At: recette.Call{Name: s.Call, Nth: nth}, Phase: phase}
 							// One that does not strike was a call of time, not of the move.
 							if err := recette.Strike(r, 0, o, f); err != nil && recette.KindOf(err) != recette.Unstruck {
 								bad = append(bad, fmt.Sprintf("%s: %v", f, err))

@@ -1,13 +1,15 @@
 package recette
 
 import (
+	"context"
+	"slices"
 	"strings"
 
 	"github.com/mlfmonde/cluster/sim"
 )
 
 // doFault breaks a part of a node at once, or arms a fault at a call.
-func (s *Scene) doFault(args []string) error {
+func (s *Scene) doFault(ctx context.Context, args []string) error {
 	if len(args) < 3 {
 		return usage("which node, what, how?")
 	}
@@ -16,43 +18,20 @@ func (s *Scene) doFault(args []string) error {
 		return err
 	}
 	if strings.Contains(args[1], ".") {
-		return s.strikes(node, args[1], args[2:])
+		return s.strikes(ctx, node, args[1], args[2:])
 	}
-	state := args[2]
-	all := s.parts(node)
-	set, up := all[args[1]+" "+state], all[args[1]+" up"]
-	if set == nil {
+	known := map[string][]string{
+		"git": {"down", "up"}, "consul": {"down", "up"}, "agent": {"down", "up"}, "docker": {"down", "up"},
+		"driver": {"down", "stall", "up"}, "disk": {"full", "up"},
+	}
+	if !slices.Contains(known[args[1]], args[2]) || len(args) > 3 {
 		return usage("fault %s", strings.Join(args, " "))
 	}
-	set()
-	if s.mend[args[1]+" "+node] = up; state == "up" {
-		delete(s.mend, args[1]+" "+node)
-	}
-	s.say("fault: %s of %s is %s", args[1], node, state)
-	return nil
-}
-
-// parts of a node that can be broken as a whole, and mended.
-func (s *Scene) parts(node string) map[string]func() {
-	return map[string]func(){
-		"git down":     func() { s.Cut(sim.Git, node, sim.Outside) },
-		"git up":       func() { s.Mend(sim.Git, node, sim.Outside) },
-		"consul down":  func() { s.Cut(sim.Consul, node, sim.Outside) },
-		"consul up":    func() { s.Mend(sim.Consul, node, sim.Outside) },
-		"agent down":   func() { s.AgentDown(node, true) },
-		"agent up":     func() { s.AgentDown(node, false) },
-		"docker down":  func() { s.DockerDown(node, true) },
-		"docker up":    func() { s.DockerDown(node, false) },
-		"driver down":  func() { s.DriverDown(node, true) },
-		"driver stall": func() { s.DriverStalls(node, true) },
-		"driver up":    func() { s.DriverStalls(node, false); s.DriverDown(node, false) },
-		"disk full":    func() { s.DiskFull(node, true) },
-		"disk up":      func() { s.DiskFull(node, false) },
-	}
+	return s.act(ctx, Act{Deed: Break, Node: node, Part: args[1], State: args[2]})
 }
 
 // strikes arms a fault at a call.
-func (s *Scene) strikes(node, call string, args []string) error {
+func (s *Scene) strikes(ctx context.Context, node, call string, args []string) error {
 	f := sim.Fault{Node: node, Call: call}
 	args, then, err := after(args, "then")
 	if err != nil {
@@ -64,15 +43,6 @@ func (s *Scene) strikes(node, call string, args []string) error {
 	if f.Phase, err = phaseOf(args[0]); err != nil {
 		return usage("%w", err)
 	}
-	if then != "" {
-		f.Do = func(*sim.Cluster) {
-			s.striking = true
-			if err := s.Do(then); err != nil {
-				s.Fail(err)
-			}
-			s.striking = false
-		}
-	}
 	args, maybe := take(args[1:], "maybe")
 	args, guard := take(args, "guard")
 	if guard {
@@ -81,13 +51,25 @@ func (s *Scene) strikes(node, call string, args []string) error {
 	if err := s.details(&f, args); err != nil {
 		return err
 	}
-	armed := s.Inject(f)
-	s.fired = append(s.fired, armed)
-	if maybe {
-		s.maybe = append(s.maybe, armed)
+	has, err := s.Inject(ctx, f, s.follow(then))
+	if err != nil {
+		return err
 	}
-	s.say("armed: %s", f)
+	s.armed = append(s.armed, struck{what: f.String(), maybe: maybe, has: has})
+	s.say(ctx, "armed: %s", f)
 	return nil
+}
+
+// follow is what a fault does when it strikes, nil for no command.
+func (s *Scene) follow(command string) func(context.Context) error {
+	if command == "" {
+		return nil
+	}
+	return func(ctx context.Context) error {
+		s.striking = true
+		defer func() { s.striking = false }()
+		return s.Do(ctx, command)
+	}
 }
 
 // after cuts args at the word; what follows it is a command of its own.

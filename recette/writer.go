@@ -1,6 +1,8 @@
 package recette
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -24,6 +26,8 @@ type writer struct {
 
 // writes lets a user write to c every d, 0: not any more.
 func (s *Scene) writes(c *cast, d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.writer != nil {
 		c.writer.on = false
 		c.writer.close(s.Now())
@@ -36,20 +40,29 @@ func (s *Scene) writes(c *cast, d time.Duration) {
 		w.outages = c.writer.outages
 	}
 	c.writer = w
-	s.Every(d, "writer of "+c.short, func() bool {
+	s.Every(d, "writer of "+c.short, func(ctx context.Context) bool {
+		c.mu.Lock()
+		on := w.on
+		c.mu.Unlock()
+		if !on {
+			return false
+		}
+		refused, err := s.Write(ctx, "", c.App)
+		c.mu.Lock()
+		defer c.mu.Unlock()
 		if w.on {
-			_, err := s.Write(c.Name())
-			w.note(s, c, err)
+			w.note(s, c, cmp.Or(refused, err))
 		}
 		return w.on
 	})
 }
 
 // note keeps when an outage begins and ends: it is over when a write through
-// every edge in turn was acknowledged.
+// every edge in turn was acknowledged. The caller holds the lock of c.
 func (w *writer) note(s *Scene, c *cast, err error) {
+	ever, _ := s.Written(c.App)
 	switch {
-	case err != nil && !w.open && len(s.Acked(c.Name())) > 0:
+	case err != nil && !w.open && ever > 0:
 		w.open, w.again = true, 0
 		w.outages = append(w.outages, Outage{App: c.short, From: s.Now()})
 		fallthrough
@@ -75,20 +88,22 @@ func (w *writer) close(now time.Duration) {
 }
 
 // write lets users write until n writes are acknowledged, one every 100 ms.
-func (s *Scene) write(c *cast, n int) error {
+func (s *Scene) write(ctx context.Context, c *cast, n int) error {
 	for done, tries := 0, 0; done < n; tries++ {
-		_, err := s.Write(c.Name())
+		refused, err := s.Write(ctx, "", c.App)
 		switch {
-		case err == nil:
+		case err != nil:
+			return err
+		case refused == nil:
 			done++
 		case tries > 10+10*n:
-			return fmt.Errorf("%d of %d writes acknowledged: %w", done, n, err)
+			return fmt.Errorf("%d of %d writes acknowledged: %w", done, n, refused)
 		}
-		if err := s.pass(100 * time.Millisecond); err != nil {
+		if err := s.Pass(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}
-	s.say("users: %d writes to %s, all acknowledged", n, c.short)
+	s.say(ctx, "users: %d writes to %s, all acknowledged", n, c.short)
 	return nil
 }
 
@@ -98,33 +113,42 @@ type Summary struct {
 	Refused      int      // writes that were not
 	Outages      []Outage // as a user who writes all the time saw them
 	Operations   map[string]int
-	Steps        uint64 // after each of which the invariants were looked at
-	Rests        int    // checks of every node at rest
-	Virtual      time.Duration
+	Steps        uint64        // after each of which the invariants were looked at
+	Rests        int           // checks of every node at rest
+	Time         time.Duration // since the cluster was there; of the simulator virtual
 	Hash         uint64
 }
 
-// Summary of the scene so far.
-func (s *Scene) Summary() Summary {
-	sum := Summary{Operations: s.verdicts, Steps: s.checked, Rests: s.rests, Virtual: s.Now(), Hash: s.Hash()}
+// Summary of the scene so far. The error says that the cluster does not tell.
+func (s *Scene) Summary(ctx context.Context) (Summary, error) {
+	err := s.count(ctx)
+	now := s.Tally()
+	sum := Summary{Operations: s.verdicts, Steps: now.Looks, Rests: s.rests, Time: s.Now(), Hash: now.Hash}
 	for _, c := range s.apps {
-		sum.Acknowledged += len(s.Acked(c.Name()))
-		sum.Refused += s.Refused(c.Name())
+		acknowledged, refused := s.Written(c.App)
+		sum.Acknowledged += acknowledged
+		sum.Refused += refused
+		c.mu.Lock()
 		if c.writer != nil {
 			c.writer.close(s.Now())
 			sum.Outages = append(sum.Outages, c.writer.outages...)
 		}
+		c.mu.Unlock()
 	}
-	s.count()
-	return sum
+	return sum, err
 }
 
 // count adds up how the operations of the tombstones ended.
-func (s *Scene) count() {
+func (s *Scene) count(ctx context.Context) error {
+	all, err := s.requests(ctx)
+	if err != nil {
+		return err
+	}
 	clear(s.verdicts)
-	for _, r := range s.requests() {
+	for _, r := range all {
 		if r.Done {
 			s.verdicts[string(r.Outcome)]++
 		}
 	}
+	return nil
 }

@@ -2,7 +2,8 @@
 // every node, and a simulated world that fails on demand. Scripts, rows and
 // faults come in; what goes out is what happened, a verdict, and an exit code
 // that says what kind of thing went wrong. It touches nothing of the machine it
-// runs on.
+// runs on, but for "run --world nodes", which makes a real cluster and takes it
+// away again.
 package main
 
 import (
@@ -33,6 +34,7 @@ const (
 	exitLiveness       = 12
 	exitPanic          = 13
 	exitVacuous        = 14
+	exitAbsent         = 15 // a world that this machine cannot have
 )
 
 // shell is what a command gets of the process that runs it.
@@ -44,11 +46,15 @@ type shell struct {
 // errBad wraps what is wrong with a command line.
 var errBad = errors.New("bad command line")
 
+// errAbsent wraps why this machine cannot have a world.
+var errAbsent = errors.New("this machine cannot have real nodes")
+
 // errPlayed wraps the error of a play or scenario: its kind picks the code.
 var errPlayed = errors.New("it does not hold")
 
 // Execute runs the command line args and returns its exit code: 0 ok, 2 not
-// understood, 10 nondeterminism, 11 safety, 12 liveness, 13 panic, 14 vacuous.
+// understood, 10 nondeterminism, 11 safety, 12 liveness, 13 panic, 14 vacuous,
+// 15 a world that this machine cannot have.
 func Execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := newRoot(shell{in: stdin, out: stdout, err: stderr})
 	root.SetArgs(args)
@@ -63,8 +69,10 @@ func code(err error) int {
 	switch {
 	case err == nil:
 		return exitOK
-	case errors.Is(err, errBad), errors.Is(err, recette.ErrUsage):
+	case errors.Is(err, errBad), errors.Is(err, recette.ErrUsage), errors.Is(err, recette.ErrCannot):
 		return exitBad
+	case errors.Is(err, errAbsent):
+		return exitAbsent
 	case errors.Is(err, errPlayed):
 		return codeOf(recette.KindOf(err))
 	}
@@ -95,7 +103,8 @@ func newRoot(sh shell) *cobra.Command {
 invariant is looked at after every step, and a seed fixes a run to the byte.
 
 Exit codes: 0 ok, 2 not understood, 10 nondeterminism, 11 safety, 12 liveness,
-13 panic, 14 a fault that was asked for never struck.`,
+13 panic, 14 a fault that was asked for never struck, 15 a world that this
+machine cannot have.`,
 		SilenceErrors: true, SilenceUsage: true,
 		Args: given(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -109,7 +118,7 @@ Exit codes: 0 ok, 2 not understood, 10 nondeterminism, 11 safety, 12 liveness,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w\nsee: %s --help", errBad, err, cmd.CommandPath())
 	})
-	root.AddCommand(newRun(sh), newMatrix(sh), newReplay(sh), newBench(sh))
+	root.AddCommand(newRun(sh), newMatrix(sh), newReplay(sh), newPlayback(sh), newBench(sh))
 	return root
 }
 

@@ -1,9 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"strconv"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,8 +29,9 @@ func newMatrix(sh shell) *cobra.Command {
 		which      chooser
 		asJSON     bool
 		noSweep    bool
-		markdown   string
+		page       pages
 		everything bool
+		real       realCells
 	)
 	cmd := &cobra.Command{
 		Use:   "matrix",
@@ -38,28 +40,89 @@ func newMatrix(sh shell) *cobra.Command {
 things that go wrong. Every cell checks every node at rest, delivers every event
 again, deploys afresh, and holds the invariants after every step. It succeeds
 when no cell fails and none is vacuous.`,
-		Example: "  sim matrix --no-sweep\n  sim matrix --row chain --column 'crash of*' --json",
+		Example: "  sim matrix --no-sweep\n  sim matrix --merge docs/matrix.json --markdown docs/MATRIX.md\n  sim matrix --row chain --column 'crash of*' --json",
 		Args:    given(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			take, err := recette.Find(which.rows, which.columns)
 			if err != nil {
 				return fmt.Errorf("%w: %w", errBad, err)
 			}
-			result := recette.PlayAll(recette.Options{Seed: which.seed, Done: progress(sh, everything)}, func(r recette.Row, c recette.Column) bool {
-				return take(r, c) && !(noSweep && c.Sweep != "")
-			})
-			if err := tell(sh, result, asJSON, markdown, which.seed); err != nil {
+			if err := real.check(cmd.Flags()); err != nil {
 				return err
 			}
-			return verdict(result)
+			var result recette.Result
+			var cut error // why not everything was played
+			if real.world == recette.WorldNodes {
+				result, cut = real.play(sh, which, progress(sh, everything))
+			} else {
+				result = recette.PlayAll(recette.Options{Seed: which.seed, Done: progress(sh, everything)}, func(r recette.Row, c recette.Column) bool {
+					return take(r, c) && !(noSweep && c.Sweep != "")
+				})
+				result.Stamp(commit(), time.Now().UTC().Format(time.RFC3339))
+			}
+			merged, err := page.merged(result)
+			if err == nil {
+				err = tell(sh, merged, asJSON, page.markdown)
+			}
+			return errors.Join(cut, err, verdict(result))
 		},
 	}
+	real.flags(cmd.Flags())
 	which.flags(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the result as JSON on standard output")
-	cmd.Flags().StringVar(&markdown, "markdown", "", "also write the matrix as a table to this file")
+	cmd.Flags().StringVar(&page.markdown, "markdown", "", "also write the matrix as a table to this file")
+	cmd.Flags().StringArrayVar(&page.merge, "merge", nil, "show what is played now together with the cells of this JSON file, such as those of real nodes; repeatable")
 	cmd.Flags().BoolVar(&noSweep, "no-sweep", false, "leave out the columns that crash a node at every call (minutes)")
 	cmd.Flags().BoolVarP(&everything, "verbose", "v", false, "name every cell as it ends, not only those that do not pass")
 	return cmd
+}
+
+// pages are where results come from and go to besides the terminal.
+type pages struct {
+	merge    []string
+	markdown string
+}
+
+// merged is result with the cells of earlier runs and of other worlds.
+func (p pages) merged(result recette.Result) (recette.Result, error) {
+	if len(p.merge) == 0 {
+		return result, nil
+	}
+	var all []recette.Result
+	for _, name := range p.merge {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return result, err
+		}
+		r, err := recette.Load(data)
+		if err != nil {
+			return result, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, r)
+	}
+	return recette.Merge(append(all, result)...), nil
+}
+
+// commit is that of this repository that the program was built from, "" when
+// it does not know.
+func commit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	id, dirty := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			id = s.Value[:min(7, len(s.Value))]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "-dirty"
+		}
+	}
+	if id == "" {
+		return ""
+	}
+	return id + dirty
 }
 
 // progress says on standard error how far it is.
@@ -79,10 +142,10 @@ func progress(sh shell, everything bool) func(recette.Cell) {
 	}
 }
 
-func tell(sh shell, result recette.Result, asJSON bool, markdown string, seed uint64) error {
+func tell(sh shell, result recette.Result, asJSON bool, markdown string) error {
 	fmt.Fprintln(sh.err)
 	if markdown != "" {
-		if err := os.WriteFile(markdown, recette.Markdown(result, "on "+time.Now().UTC().Format(time.DateOnly)+" with seed "+strconv.FormatUint(seed, 10)), 0o644); err != nil {
+		if err := os.WriteFile(markdown, recette.Markdown(result, time.Now()), 0o644); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,8 @@ import (
 type printer struct {
 	out    io.Writer
 	colour bool
-	nodes  int // columns of the last heading
+	nodes  int    // columns of the last heading
+	prompt func() // writes the prompt again that a line has overwritten; nil: there is none
 }
 
 // Widths of the columns.
@@ -58,6 +59,10 @@ func (p *printer) paint(code, text string) string {
 
 // line prints one line; those of an answer have no time.
 func (p *printer) line(l recette.Line) {
+	if p.prompt != nil {
+		fmt.Fprint(p.out, "\r\x1b[K")
+		defer p.prompt()
+	}
 	if l.At < 0 {
 		fmt.Fprintln(p.out, "           "+l.Text)
 		return

@@ -50,22 +50,23 @@ func (p *player) play() error {
 		return fmt.Errorf("%w: %w", errBad, err)
 	}
 	if p.fault != "" {
-		if p.turn.Fault, err = recette.ParseFault(p.fault); err != nil {
+		if p.turn.Trouble, err = recette.ParseFault(p.fault); err != nil {
 			return fmt.Errorf("%w: %w", errBad, err)
 		}
 	}
 	o := recette.Options{Seed: p.seed, Trace: true}
 	var hashes []uint64
 	var first error
+	var proof string
 	for range 2 {
-		err := recette.Replay(row, column, p.turn, o, func(c *sim.Cluster) {
+		said, err := recette.Replay(row, column, p.turn, o, func(c *sim.Cluster) {
 			if len(hashes) == 0 && !p.quiet {
 				p.trace(c)
 			}
 			hashes = append(hashes, c.Hash())
 		})
 		if o.Trace {
-			first, o.Trace = err, false // the hash does not depend on it
+			first, proof, o.Trace = err, said, false // the hash does not depend on it
 		}
 	}
 	switch {
@@ -77,6 +78,9 @@ func (p *player) play() error {
 	fmt.Fprintf(p.out, "%s, %s, %s: two runs, hash %016x\n", row.Name, column.Name, p.turn, hashes[0])
 	if first != nil {
 		return fmt.Errorf("%w: %w", errPlayed, first)
+	}
+	if proof != "" {
+		fmt.Fprintf(p.out, "struck: %s\n", proof)
 	}
 	fmt.Fprintln(p.out, "pass")
 	return nil

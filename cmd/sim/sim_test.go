@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -122,6 +123,54 @@ func TestMatrix_JSONHasTotalsAndCells(t *testing.T) {
 	text, err := os.ReadFile(page)
 	if err != nil || !strings.Contains(string(text), "| a/b → c/d | ✓ |") {
 		t.Errorf("the page has no such row: %v\n%s", err, text)
+	}
+}
+
+// cellsOf lists the columns of one row of the simulator in a JSON report.
+func cellsOf(t *testing.T, data []byte, row string) (columns []string) {
+	t.Helper()
+	var got struct {
+		Cells []struct{ Row, Column, World string }
+	}
+	if err := json.Unmarshal(data, &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range got.Cells {
+		if c.Row == row && c.World == "sim" {
+			columns = append(columns, c.Column)
+		}
+	}
+	return columns
+}
+
+func TestMatrix_AgreesWithTheReportOfTheRecette(t *testing.T) {
+	report, err := os.ReadFile(filepath.Join("..", "..", "docs", "matrix.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const row = "migrate_a_to_a" // of few calls
+	merge := filepath.Join("..", "..", "docs", "matrix.json")
+	for _, args := range [][]string{{"matrix", "--json", "--row", row}, {"matrix", "--json", "--row", row, "--column", "no fault", "--merge", merge}} {
+		out, errs, code := command(t, "", args...)
+		if code != 0 {
+			t.Fatalf("exit code %d: %s", code, errs)
+		}
+		got, want := cellsOf(t, []byte(out), row), cellsOf(t, report, row)
+		if !slices.Equal(got, want) || len(got) < 10 {
+			t.Errorf("%q has the columns\n%q, the report\n%q", args, got, want)
+		}
+	}
+}
+
+func TestMatrix_RefusesResultsThatAreNone(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.json")
+	if err := os.WriteFile(bad, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{bad, bad + ".not"} {
+		if _, errs, code := command(t, "", "matrix", "--row", "destroy_none", "--merge", name); code == 0 || !strings.Contains(errs, filepath.Base(name)) {
+			t.Errorf("%s: exit code %d: %s", name, code, errs)
+		}
 	}
 }
 
