@@ -29,6 +29,11 @@ dev: build ## (root) one real node on this machine; prints how to reach it
 	sh fixtures/tools/build >/dev/null
 	go run ./fixtures/nodes/dev
 
+nodes: build ## (root) four real nodes to break, with a prompt
+	sh fixtures/setup
+	sh fixtures/tools/build >/dev/null
+	bin/sim run --world nodes
+
 image: build ## the production image, for deploy/docker-compose.yml
 	sh fixtures/tools/build compose >/dev/null
 	install -m 755 $(TOOLS)/docker-compose bin/
@@ -40,4 +45,4 @@ tools: ## Consul and docker compose from source, cached
 clean:
 	rm -rf bin
 
-.PHONY: build test sim recette recette-full lint dev image tools clean
+.PHONY: build test sim recette recette-full lint dev nodes image tools clean
