@@ -34,6 +34,11 @@ nodes: build ## (root) four real nodes to break, with a prompt
 	sh fixtures/tools/build >/dev/null
 	bin/sim run --world nodes
 
+bench-nodes: ## (root) docs/FIGURES.md from real nodes; RUNS=5, ONLY=outages,sizes,rest
+	sh fixtures/setup
+	sh fixtures/tools/build >/dev/null
+	CGO_ENABLED=0 go run ./recette/nodes/figures/measure -runs $(or $(RUNS),5) $(if $(ONLY),-only $(ONLY))
+
 image: build ## the production image, for deploy/docker-compose.yml
 	sh fixtures/tools/build compose >/dev/null
 	install -m 755 $(TOOLS)/docker-compose bin/
@@ -45,4 +50,4 @@ tools: ## Consul and docker compose from source, cached
 clean:
 	rm -rf bin
 
-.PHONY: build test sim recette recette-full lint dev nodes image tools clean
+.PHONY: build test sim recette recette-full lint dev nodes bench-nodes image tools clean

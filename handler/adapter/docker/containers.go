@@ -103,6 +103,9 @@ func (c *Containers) Kill(ctx context.Context, project string, seq uint64) error
 		if err != nil {
 			return fmt.Errorf("kill containers of %s: %w", project, err)
 		}
+		if len(running) == 0 { // the usual end of a stop: looking again is time that users wait
+			return nil
+		}
 		for _, x := range running {
 			err = errors.Join(err, end(ctx, x.Name))
 		}
