@@ -16,6 +16,11 @@ sim: ## a short story on three simulated nodes; only Go is needed
 recette: build ## contracts, matrix, invariants, a real node where the machine allows it
 	sh fixtures/recette
 
+recette-nodes: build ## (root) the small set of cells on four real nodes; ROW='…' COLUMN='…' for some of them
+	sh fixtures/setup
+	sh fixtures/tools/build >/dev/null
+	bin/sim matrix --world nodes $(if $(ROW),--row '$(ROW)') $(if $(COLUMN),--column '$(COLUMN)')
+
 recette-full: build ## every cell, long campaigns; SHARD=i/n, resumable
 	RECETTE_FULL=1 sh fixtures/recette
 
@@ -50,4 +55,4 @@ tools: ## Consul and docker compose from source, cached
 clean:
 	rm -rf bin
 
-.PHONY: build test sim recette recette-full lint dev nodes bench-nodes image tools clean
+.PHONY: build test sim recette recette-nodes recette-full lint dev nodes bench-nodes image tools clean

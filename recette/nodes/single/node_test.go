@@ -1,4 +1,4 @@
-package nodes_test
+package single_test
 
 import (
 	"context"
@@ -17,12 +17,12 @@ import (
 	fixture "github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/machine"
 	"github.com/mlfmonde/cluster/handler/app"
-	"github.com/mlfmonde/cluster/recette/nodes"
+	"github.com/mlfmonde/cluster/recette/nodes/single"
 )
 
 // site is the application of one spec, from one URL of the repository.
 type site struct {
-	*nodes.World
+	*single.World
 	repo  string
 	app   app.App
 	acked []string // texts of every acknowledged record
@@ -33,7 +33,7 @@ var releases atomic.Int64
 // newSite pushes a first release and deploys it; after the spec it is
 // destroyed, which must leave nothing.
 func newSite(ctx SpecContext, repo string) *site {
-	a, err := nodes.App(repo)
+	a, err := single.App(repo)
 	Expect(err).NotTo(HaveOccurred())
 	s := &site{World: the.World, repo: repo, app: a}
 	release, _ := s.push(ctx)
@@ -91,7 +91,7 @@ func (s *site) rests(ctx context.Context, release string) {
 		if err != nil {
 			return err
 		}
-		return nodes.AtRest(o, kv, s.app)
+		return single.AtRest(o, kv, s.app)
 	}).WithContext(ctx).WithTimeout(90 * time.Second).WithPolling(200 * time.Millisecond).Should(Succeed())
 	if release == "" {
 		return

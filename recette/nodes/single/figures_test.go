@@ -1,4 +1,4 @@
-package nodes_test
+package single_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
-	"github.com/mlfmonde/cluster/recette/nodes"
+	"github.com/mlfmonde/cluster/recette/nodes/single"
 )
 
 // figures are what the specs measured, in the order of the specs.
@@ -42,7 +42,7 @@ type tick struct {
 
 // client asks every 20 ms who answers, and once in a while writes a record.
 type client struct {
-	world  *nodes.World
+	world  *single.World
 	write  bool
 	mu     sync.Mutex
 	ticks  []tick
@@ -55,7 +55,7 @@ type client struct {
 const pause = 20 * time.Millisecond
 
 // watch starts a client; with write each tenth question appends a record.
-func watch(w *nodes.World, write bool) *client {
+func watch(w *single.World, write bool) *client {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &client{world: w, write: write, stop: stop}
 	c.ended.Go(func() { c.run(ctx) })

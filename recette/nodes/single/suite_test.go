@@ -1,4 +1,4 @@
-package nodes_test
+package single_test
 
 import (
 	"context"
@@ -16,7 +16,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/mlfmonde/cluster/recette/nodes"
+	"github.com/mlfmonde/cluster/recette/nodes/single"
 )
 
 // required reports that RECETTE_REQUIRE names something that a node is made of.
@@ -33,7 +33,7 @@ func TestNodes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real nodes are not for -short")
 	}
-	if why := nodes.Missing(); why != "" {
+	if why := single.Missing(); why != "" {
 		if required() {
 			t.Fatal(why)
 		}
@@ -45,7 +45,7 @@ func TestNodes(t *testing.T) {
 
 // bench is the one world of all specs, with what has been measured on it.
 type bench struct {
-	*nodes.World
+	*single.World
 	dir    string
 	before traces
 }
@@ -58,7 +58,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	the.before = the.look()
 	begin := time.Now()
-	the.World, err = nodes.Start(ctx, the.dir, GinkgoWriter)
+	the.World, err = single.Start(ctx, the.dir, GinkgoWriter)
 	if err != nil {
 		the.keep("start")
 	}
