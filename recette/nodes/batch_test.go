@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/recette"
 	"github.com/mlfmonde/cluster/sim"
 )
@@ -190,5 +191,23 @@ func TestParse_NumbersAreTheUsersOwn(t *testing.T) {
 	}
 	if len(numbers) != 3 || numbers[0] != 7 || numbers[1] != 2 || numbers[2] != 9 {
 		t.Errorf("%v: the last line was still being written", numbers)
+	}
+}
+
+func TestApproach_IsACallThatTheMoveMakes(t *testing.T) {
+	for kind, want := range map[app.Kind]string{app.Deploy: "Stack.Up", app.Migrate: "Stack.Up", app.Destroy: "Stack.Stop"} {
+		if got := approach("KV.Apply:commit", kind); got != want {
+			t.Errorf("before the commit of a %s: %q, want %q", kind, got, want)
+		}
+	}
+	if got := approach("KV.Apply:ack", app.Deploy); got != "" {
+		t.Errorf("before an ack: %q", got)
+	}
+}
+
+func TestArriving_OnlyWhatIsNotWhole(t *testing.T) {
+	whole := sim.SnapshotState{Complete: true}
+	if arriving(sim.Observation{Snapshots: []sim.SnapshotState{whole}}) || !arriving(sim.Observation{Snapshots: []sim.SnapshotState{whole, {}}}) {
+		t.Error("what arrives is not told from what is there")
 	}
 }

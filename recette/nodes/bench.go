@@ -129,7 +129,8 @@ func (b *Bench) Play(ctx context.Context, r recette.Row, ssh bool) (*Play, error
 	if ssh {
 		repo = b.cluster.Git().SSH(p.repository())
 	}
-	lends := r.Moves[0].Kind == app.Migrate
+	p.kind = r.Moves[0].Kind
+	lends := p.kind == app.Migrate
 	for i, branch := range []string{"main", "production"} {
 		a, err := app.Parse(repo, branch)
 		if err != nil {
@@ -212,8 +213,9 @@ func (b *Bench) look(ctx context.Context, n *cluster.Node) (o sim.Observation, e
 			if before != nil {
 				now = slices.DeleteFunc(now, func(name string) bool { return !slices.Contains(before, name) })
 			}
-			if before = now; len(now) == 0 {
-				o.Containers = slices.DeleteFunc(o.Containers, func(c app.Container) bool { return c.Project == "" })
+			before = now
+			o.Containers = slices.DeleteFunc(o.Containers, func(c app.Container) bool { return c.Project == "" && !slices.Contains(now, c.Name) })
+			if len(now) == 0 && !arriving(o) {
 				return o, nil
 			}
 		}
@@ -222,6 +224,13 @@ func (b *Bench) look(ctx context.Context, n *cluster.Node) (o sim.Observation, e
 		}
 	}
 	return o, err
+}
+
+// arriving reports that a snapshot is not whole: while the driver's own
+// scheduler replicates that is no leftover. One that stays so is seen all the
+// same, after the last try.
+func arriving(o sim.Observation) bool {
+	return slices.ContainsFunc(o.Snapshots, func(s sim.SnapshotState) bool { return !s.Complete })
 }
 
 // unnamed are the containers of no project: those that an image is built in

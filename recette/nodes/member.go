@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mlfmonde/cluster/fixtures/nodes/relay"
+	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/recette"
 )
 
@@ -36,7 +37,7 @@ func (b *batch) wait(ctx context.Context, p *Play, t recette.Trouble) {
 	f.Do = func() { b.arrive(ctx, m) }
 	m.hasty = strings.HasPrefix(t.At.Name, "KV.")
 	m.hold = p.arm(f, true)
-	if before := approach(t.At.Name); m.hasty && before != "" {
+	if before := approach(t.At.Name, p.kind); m.hasty && before != "" {
 		// It waits where it can, so that all others are at their calls when it
 		// comes to its own.
 		f.Call, f.Nth, f.Phase = before, 1, relay.Hook
@@ -46,12 +47,15 @@ func (b *batch) wait(ctx context.Context, p *Play, t recette.Trouble) {
 }
 
 // approach is a call shortly before one to Consul, which may take long; ""
-// where there is none.
-func approach(call string) string {
-	if call == "KV.Apply:commit" {
-		return "Stack.Up"
+// where there is none. A destroy starts nothing.
+func approach(call string, kind app.Kind) string {
+	switch {
+	case call != "KV.Apply:commit":
+		return ""
+	case kind == app.Destroy:
+		return "Stack.Stop"
 	}
-	return ""
+	return "Stack.Up"
 }
 
 // gather waits until all others are at their calls.

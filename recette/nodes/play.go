@@ -28,6 +28,7 @@ type Play struct {
 	moved site
 	lent  site // the source of a migrate
 	batch *batch
+	kind  app.Kind // of the row's moves
 
 	writing sync.Mutex // one write at a time: numbers are in order
 	mu      sync.Mutex

@@ -212,7 +212,7 @@ func (r *run) sort(j job) {
 		// A destroy starts nothing: there is no call on the way to its commit at
 		// which it could wait for the others.
 		alone := func(j job) bool {
-			return hasty(j) && (approach(j.trouble.At.Name) == "" || r.places[j.cell].Row.Moves[0].Kind == app.Destroy)
+			return hasty(j) && (approach(j.trouble.At.Name, app.Deploy) == "" || r.places[j.cell].Row.Moves[0].Kind == app.Destroy)
 		}
 		if same && !(hasty(j) && slices.ContainsFunc(b, hasty)) && !alone(j) && !alone(b[0]) {
 			r.batches[i] = append(b, j)
