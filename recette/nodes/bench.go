@@ -61,13 +61,17 @@ func Open(ctx context.Context, s Setup) (*Bench, error) {
 		s.Log = io.Discard
 	}
 	if s.Times == (app.Times{}) {
-		s.Times = short()
+		s.Times = Short()
 	}
 	if s.Filler == 0 {
 		s.Filler = 200 << 20
 	}
+	times, err := Flags(s.Times)
+	if err != nil {
+		return nil, err
+	}
 	c, err := cluster.Start(ctx, cluster.Options{
-		Dir: s.Dir, Log: s.Log, Disk: disk, Times: flags(s.Times), Record: s.Record, Agent: []string{"--builds", "16"},
+		Dir: s.Dir, Log: s.Log, Disk: disk, Times: times, Record: s.Record, Agent: []string{"--builds", "16"},
 	})
 	if err != nil {
 		return nil, err
@@ -184,13 +188,19 @@ const tries = 5
 
 // observe looks at every node, side by side.
 func (b *Bench) observe(ctx context.Context) (map[string]sim.Observation, error) {
+	return Observe(b.cluster.All(), func(n *cluster.Node) (sim.Observation, error) { return b.look(ctx, n) })
+}
+
+// Observe looks at the nodes side by side. What cannot be looked at is an
+// error, and the rest is there.
+func Observe(nodes []*cluster.Node, look func(*cluster.Node) (sim.Observation, error)) (map[string]sim.Observation, error) {
 	all := map[string]sim.Observation{}
 	var mu sync.Mutex
 	var faults []error
 	var wait sync.WaitGroup
-	for _, n := range b.cluster.All() {
+	for _, n := range nodes {
 		wait.Go(func() {
-			o, err := b.look(ctx, n)
+			o, err := look(n)
 			mu.Lock()
 			defer mu.Unlock()
 			all[n.Name] = o
@@ -205,7 +215,6 @@ func (b *Bench) look(ctx context.Context, n *cluster.Node) (o sim.Observation, e
 	var before []string
 	for range tries {
 		if o, err = b.eye(n).Look(ctx); err == nil && o.Powered {
-			o.Snapshots = lastMarkers(o.Snapshots)
 			o.Routes, o.Closed, err = b.edges[n.Name].routes(ctx)
 		}
 		if err == nil {
@@ -243,20 +252,4 @@ func unnamed(o sim.Observation) []string {
 		}
 	}
 	return names
-}
-
-// lastMarkers leaves the older of two markers for one host out, where both mark
-// something: the driver's own scheduler has sent while the handler did. Neither
-// has seen the other's marker to take away; the next transfer does that.
-func lastMarkers(all []sim.SnapshotState) []sim.SnapshotState {
-	last := map[string]string{}
-	for _, s := range all { // sorted by name, and so by date
-		if s.Host != "" && slices.ContainsFunc(all, func(x sim.SnapshotState) bool { return x.Name == strings.TrimSuffix(s.Name, "@"+s.Host) }) {
-			last[s.Volume+"@"+s.Host] = s.Name
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(all), func(s sim.SnapshotState) bool {
-		newest := last[s.Volume+"@"+s.Host]
-		return s.Host != "" && newest != "" && newest != s.Name
-	})
 }

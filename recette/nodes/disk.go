@@ -136,3 +136,19 @@ func parse(text string) (all []sim.Record, err error) {
 	}
 	return all, nil
 }
+
+// lastMarkers leaves the older of two markers for one host out, where both mark
+// something: the driver's own scheduler has sent while the handler did. Neither
+// has seen the other's marker to take away; the next transfer does that.
+func lastMarkers(all []sim.SnapshotState) []sim.SnapshotState {
+	last := map[string]string{}
+	for _, s := range all { // sorted by name, and so by date
+		if s.Host != "" && slices.ContainsFunc(all, func(x sim.SnapshotState) bool { return x.Name == strings.TrimSuffix(s.Name, "@"+s.Host) }) {
+			last[s.Volume+"@"+s.Host] = s.Name
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(s sim.SnapshotState) bool {
+		newest := last[s.Volume+"@"+s.Host]
+		return s.Host != "" && newest != "" && newest != s.Name
+	})
+}

@@ -50,6 +50,7 @@ func (e Eye) Look(ctx context.Context) (sim.Observation, error) {
 			return o, fmt.Errorf("look at %s: %w", o.Node, err)
 		}
 	}
+	o.Snapshots = lastMarkers(o.Snapshots)
 	return o, nil
 }
 

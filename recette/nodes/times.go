@@ -8,10 +8,10 @@ import (
 	"github.com/mlfmonde/cluster/handler/app"
 )
 
-// short are durations with which a real cell is over within a minute or two:
+// Short are durations with which a real cell is over within a minute or two:
 // the smallest that the relations between them allow, and for calls what a
 // machine with two cores and four nodes needs.
-func short() app.Times {
+func Short() app.Times {
 	t := app.DefaultTimes()
 	t.Beat, t.CallTimeout, t.Lease, t.GuardPoll = time.Second, 2600*time.Millisecond, 11*time.Second, time.Second
 	t.KillMax, t.Silence, t.SessionTTL, t.Gone = 3100*time.Millisecond, 26*time.Second, 10*time.Second, 26*time.Second
@@ -23,8 +23,9 @@ func short() app.Times {
 	return t
 }
 
-// flags is the file of --times for durations that differ from production's.
-func flags(t app.Times) json.RawMessage {
+// Flags is the file of --times for the durations in which a real cluster may
+// differ from production.
+func Flags(t app.Times) (json.RawMessage, error) {
 	all := map[string]string{}
 	for name, d := range map[string]time.Duration{
 		"beat": t.Beat, "call_timeout": t.CallTimeout, "lease": t.Lease, "guard_poll": t.GuardPoll, "kill_max": t.KillMax,
@@ -36,8 +37,8 @@ func flags(t app.Times) json.RawMessage {
 		all[name] = d.String()
 	}
 	text, err := json.Marshal(all)
-	if err != nil { // a map of strings always encodes
-		return json.RawMessage(fmt.Sprintf("%q", err))
+	if err != nil {
+		return nil, fmt.Errorf("write durations: %w", err)
 	}
-	return text
+	return text, nil
 }

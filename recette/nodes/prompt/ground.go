@@ -23,6 +23,7 @@ import (
 	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/recette"
+	"github.com/mlfmonde/cluster/recette/nodes"
 	"github.com/mlfmonde/cluster/sim"
 )
 
@@ -104,7 +105,7 @@ func Start(ctx context.Context, o Options) (*Ground, error) {
 	if err := CheckNodes(o.Nodes); err != nil {
 		return nil, err
 	}
-	flags, err := durations()
+	flags, err := nodes.Flags(times())
 	if err != nil {
 		return nil, err
 	}

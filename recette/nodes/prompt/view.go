@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/consul/api"
@@ -160,21 +159,7 @@ const lookMax = 8 * time.Second
 func (g *Ground) look(ctx context.Context) (map[string]sim.Observation, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookMax)
 	defer cancel()
-	all := map[string]sim.Observation{}
-	var mu sync.Mutex
-	var faults []error
-	var wait sync.WaitGroup
-	for _, n := range g.cluster.All() {
-		wait.Go(func() {
-			o, err := g.node(ctx, n)
-			mu.Lock()
-			defer mu.Unlock()
-			all[n.Name] = o
-			faults = append(faults, err)
-		})
-	}
-	wait.Wait()
-	return all, errors.Join(faults...)
+	return nodes.Observe(g.cluster.All(), func(n *cluster.Node) (sim.Observation, error) { return g.node(ctx, n) })
 }
 
 // node looks at one node.
