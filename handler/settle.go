@@ -87,7 +87,7 @@ func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Recor
 		return a.replicaOf(ctx, o, rec)
 	}
 	slave := o.Runs().Slave
-	if err := a.Halves(ctx, o.App.Project()); err != nil {
+	if err := a.Halves(ctx, nil, o.App.Project()); err != nil {
 		return err
 	}
 	if err := a.Arrange(ctx, o.App.Project(), rec.Volumes, plan.AsMaster, slave); err != nil {
@@ -215,7 +215,11 @@ func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record
 	if j.Of(o) && j.Finished && !doubt {
 		return nil
 	}
-	if err := a.Halves(ctx, project); err != nil {
+	role, keep, expected := plan.Off, "", []string(nil)
+	if o.Runs().Role(a.Config.Node) == app.Slave {
+		role, keep, expected = plan.AsSlave, rec.DeployID, rec.Volumes // replicas come at any time
+	}
+	if err := a.Halves(ctx, expected, project); err != nil {
 		return err
 	}
 	if err := a.Checks.Deregister(ctx, o.App.Name(), rec.Release.Service); err != nil {
@@ -230,10 +234,6 @@ func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record
 	}
 	if err := a.Retire(ctx, stale); err != nil {
 		return err
-	}
-	role, keep := plan.Off, ""
-	if o.Runs().Role(a.Config.Node) == app.Slave {
-		role, keep = plan.AsSlave, rec.DeployID
 	}
 	if err := a.Arrange(ctx, project, rec.Volumes, role, ""); err != nil {
 		return err

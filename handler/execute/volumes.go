@@ -85,18 +85,20 @@ func (r *run) halves(ctx context.Context) error {
 	if r.op.Peer != nil {
 		projects = append(projects, r.op.Peer.Project())
 	}
-	return r.Halves(ctx, projects...)
+	return r.Halves(ctx, nil, projects...)
 }
 
-// Halves removes the projects' snapshots that were never received whole.
-func (n *Node) Halves(ctx context.Context, projects ...string) error {
+// Halves removes the projects' snapshots that were never received whole, but
+// for those of the volumes expected: nothing tells a part that was left from
+// one that arrives just now.
+func (n *Node) Halves(ctx context.Context, expected []string, projects ...string) error {
 	all, err := n.Snapshots.List(ctx, "")
 	if err != nil {
 		return fmt.Errorf("list snapshots: %w", err)
 	}
 	for _, s := range all {
 		project, _, _ := strings.Cut(s.Volume, "_")
-		if s.ReadOnly || !slices.Contains(projects, project) {
+		if s.ReadOnly || !slices.Contains(projects, project) || slices.Contains(expected, s.Volume) {
 			continue
 		}
 		if err := n.Snapshots.Remove(ctx, s.Name); err != nil {
