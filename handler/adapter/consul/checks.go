@@ -25,6 +25,12 @@ type check struct {
 	Interval string
 }
 
+// checkRuns is how many call timeouts a registration may take. An agent that
+// replaces or removes an HTTP check waits for the run under way, up to that
+// check's own timeout of 10 s (agent/checks, CheckHTTP.Stop): every time where
+// the application's domain does not answer.
+const checkRuns = 3
+
 // Register implements port.Checks. Registering again replaces the service
 // with its checks.
 func (c *Consul) Register(ctx context.Context, name string, urls []string, custom json.RawMessage) error {
@@ -38,7 +44,7 @@ func (c *Consul) Register(ctx context.Context, name string, urls []string, custo
 		}
 		body = s
 	}
-	return once(ctx, c.times.CallTimeout, "register service "+name, func(ctx context.Context) error {
+	return once(ctx, checkRuns*c.times.CallTimeout, "register service "+name, func(ctx context.Context) error {
 		_, err := c.api.Raw().Write(registerPath, body, nil, writing(ctx))
 		return err
 	})
@@ -50,7 +56,7 @@ func (c *Consul) Deregister(ctx context.Context, name string, custom json.RawMes
 	if err != nil {
 		return err
 	}
-	return once(ctx, c.times.CallTimeout, "deregister service "+id, func(ctx context.Context) error {
+	return once(ctx, checkRuns*c.times.CallTimeout, "deregister service "+id, func(ctx context.Context) error {
 		err := c.api.Agent().ServiceDeregisterOpts(id, (&api.QueryOptions{}).WithContext(ctx))
 		if unknownService(err) {
 			return nil

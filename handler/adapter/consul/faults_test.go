@@ -89,6 +89,33 @@ func TestConsul_NoLeaderIsUnknownAndNoWriteIsSentTwice(t *testing.T) {
 	}
 }
 
+func TestChecks_AnAgentMayWaitForACheckThatRuns(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{}, 1) // the run of the check
+	b := &broken{answer: func(_ http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/kv/") {
+			<-r.Context().Done()
+			return
+		}
+		select {
+		case <-over:
+		case <-r.Context().Done():
+		}
+	}}
+	c := impatient(t, b)
+	for _, name := range []string{"Register", "Deregister"} {
+		answer := make(chan error, 1)
+		go func() { answer <- calls(c)[name](context.Background()) }()
+		if err := calls(c)["Get"](context.Background()); !errors.Is(err, port.ErrUnknown) {
+			t.Errorf("error %v, want unknown after the call timeout", err)
+		}
+		over <- struct{}{}
+		if err := <-answer; err != nil {
+			t.Errorf("%s gave up as soon as the read did: %v", name, err)
+		}
+	}
+}
+
 func TestConsul_LostAnswerIsUnknownAndNoWriteIsSentTwice(t *testing.T) {
 	t.Parallel()
 	b := &broken{answer: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }}
