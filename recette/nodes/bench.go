@@ -76,6 +76,9 @@ func Open(ctx context.Context, s Setup) (*Bench, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := stock(ctx, c, filepath.Join(c.Dir, "bin", "hello")); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	b := &Bench{
 		cluster: c, times: s.Times, edges: map[string]*edge{}, gate: newGate(), log: s.Log, filler: s.Filler, trial: s.Trial,
 		plays: map[*Play]bool{}, gone: map[app.App]time.Time{},
@@ -109,9 +112,6 @@ func (b *Bench) names() []string { return cluster.Usual() }
 func (b *Bench) agent(node string) *agent {
 	return b.agents[slices.IndexFunc(b.agents, func(a *agent) bool { return a.node == node })]
 }
-
-// hello is the program of the applications.
-func (b *Bench) hello() string { return filepath.Join(b.cluster.Dir, "bin", "hello") }
 
 // Ports of the applications: two for each play, used again after many.
 const (

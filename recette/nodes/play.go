@@ -97,7 +97,7 @@ func (p *Play) push(ctx context.Context, a app.App, how recette.Release) error {
 	p.pushed++
 	release := fmt.Sprintf("%s-%d", p.token, p.pushed)
 	p.mu.Unlock()
-	files, err := s.files(p.bench.hello(), release, how)
+	files, err := s.files(release, how)
 	if err != nil {
 		return err
 	}

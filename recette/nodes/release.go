@@ -3,7 +3,6 @@ package nodes
 import (
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/mlfmonde/cluster/fixtures"
@@ -36,29 +35,23 @@ func (s site) volumes() []string {
 }
 
 // files are a commit of hello that calls itself release and behaves like how.
-// hello is the application's program.
-func (s site) files(hello, release string, how recette.Release) (map[string][]byte, error) {
+func (s site) files(release string, how recette.Release) (map[string][]byte, error) {
 	good, err := fs.Sub(fixtures.Apps(), "good/hello")
 	if err != nil {
 		return nil, fmt.Errorf("read hello: %w", err)
 	}
-	files := map[string][]byte{}
-	for _, name := range []string{"Dockerfile", "docker-compose.yml", "main.go"} {
-		if files[name], err = fs.ReadFile(good, name); err != nil {
-			return nil, fmt.Errorf("read hello: %w", err)
-		}
-	}
-	if files["hello"], err = os.ReadFile(hello); err != nil {
+	compose, err := fs.ReadFile(good, "docker-compose.yml")
+	if err != nil {
 		return nil, fmt.Errorf("read hello: %w", err)
 	}
-	text := string(files["docker-compose.yml"])
+	text := string(compose)
 	for _, e := range s.edits(release, how) {
 		if strings.Count(text, e[0]) != 1 {
 			return nil, fmt.Errorf("edit compose file of hello: %q is there %d times, not once", e[0], strings.Count(text, e[0]))
 		}
 		text = strings.Replace(text, e[0], e[1], 1)
 	}
-	files["docker-compose.yml"] = []byte(text)
+	files := map[string][]byte{"Dockerfile": dockerfile(release), "docker-compose.yml": []byte(text)}
 	if s.lends {
 		files["post_migrate.sh"], files["update.sh"] = script(postMigrated, "post_migrate"), script(updated, "update")
 	}
