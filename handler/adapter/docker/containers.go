@@ -36,7 +36,8 @@ var _ port.Containers = (*Containers)(nil)
 // List asks for every container's details, one that vanishes meanwhile is
 // left out.
 func (c *Containers) List(ctx context.Context, project string) ([]app.Container, error) {
-	filter := client.Filters{}.Add("label", app.LabelApp)
+	// A step of a build has the image's labels too, but belongs to no project.
+	filter := client.Filters{}.Add("label", app.LabelApp, labelProject)
 	if project != "" {
 		filter = client.Filters{}.Add("label", labelProject+"="+project)
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
 	"github.com/mlfmonde/cluster/handler/adapter/docker"
@@ -88,6 +89,21 @@ func TestContainers_HealthIsTold(t *testing.T) {
 	b.up(web("op3"), nil)
 	if h := b.only().Health; h != app.NoHealth {
 		t.Errorf("health without a check is %q", h)
+	}
+}
+
+func TestContainers_StepsOfABuildAreNotOurs(t *testing.T) {
+	b := newBench(t)
+	s := b.up(web("op1"), nil)
+	_, err := b.world.api(t).ContainerCreate(t.Context(), client.ContainerCreateOptions{
+		Config: &container.Config{Image: s.Images["web"], Labels: map[string]string{app.LabelApp: "app_main.00000"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.Containers.List(t.Context(), "")
+	if err != nil || len(all) != 1 || all[0].Project != project {
+		t.Errorf("containers are %+v, %v", all, err)
 	}
 }
 
