@@ -47,8 +47,8 @@ type Consul struct {
 	log   *slog.Logger
 
 	mu      sync.Mutex
-	session string          // id of the session that holds node/<node>, "" before Join and after Leave
-	empty   map[string]bool // watched prefixes that had no key when last seen
+	session string            // id of the session that holds node/<node>, "" before Join and after Leave
+	empty   map[string]uint64 // watched prefixes without a key when last seen → index then
 }
 
 var (

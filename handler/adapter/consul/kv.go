@@ -36,6 +36,7 @@ func (c *Consul) List(ctx context.Context, prefix string) ([]port.Pair, uint64, 
 			pairs[i] = pair(p)
 		}
 		index = max(meta.LastIndex, 1)
+		c.saw(prefix, index, len(pairs) == 0)
 		return nil
 	})
 	return pairs, index, err
@@ -48,7 +49,7 @@ func (c *Consul) Wait(ctx context.Context, prefix string, index uint64, most tim
 	if most <= 0 {
 		index = 0 // Consul takes no wait for its default of five minutes
 	}
-	next, end := index, time.Now().Add(most)
+	next, end, empty := index, time.Now().Add(most), c.wasEmpty(prefix, index)
 	err := once(ctx, most+most/16+c.times.CallTimeout, "watch "+prefix, func(ctx context.Context) error {
 		for {
 			q := consistent(ctx)
@@ -58,7 +59,8 @@ func (c *Consul) Wait(ctx context.Context, prefix string, index uint64, most tim
 				return err
 			}
 			next = following(next, meta.LastIndex)
-			if !c.stillEmpty(prefix, len(keys) == 0) || index == 0 || next == 0 || !time.Now().Before(end) {
+			c.saw(prefix, next, len(keys) == 0)
+			if !empty || len(keys) > 0 || next == 0 || !time.Now().Before(end) {
 				return nil
 			}
 		}
@@ -66,17 +68,29 @@ func (c *Consul) Wait(ctx context.Context, prefix string, index uint64, most tim
 	return next, err
 }
 
-// stillEmpty reports that prefix had no key and has none. Consul wakes who
-// waits for such a prefix at every write anywhere.
-func (c *Consul) stillEmpty(prefix string, empty bool) bool {
+// wasEmpty reports that prefix had no key at index, as far as is known. Consul
+// wakes who waits for such a prefix at every write anywhere. What was seen at
+// another index says nothing: two may wait for one prefix, and when its last
+// key goes, the second to look must not take what the first one saw for how it
+// has been all the time.
+func (c *Consul) wasEmpty(prefix string, index uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	was := c.empty[prefix]
-	if c.empty == nil {
-		c.empty = map[string]bool{}
+	at, seen := c.empty[prefix]
+	return seen && at == index && index != 0
+}
+
+func (c *Consul) saw(prefix string, index uint64, empty bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !empty {
+		delete(c.empty, prefix)
+		return
 	}
-	c.empty[prefix] = empty
-	return was && empty
+	if c.empty == nil {
+		c.empty = map[string]uint64{}
+	}
+	c.empty[prefix] = index
 }
 
 // following is the index to wait from after got was answered to a query from

@@ -76,6 +76,7 @@ func consulWaits() []Clause[Consul] {
 		{Method: "KV.Wait", Says: "returns at once with a higher index when something changed before the call", Check: kvWaitBehind},
 		{Method: "KV.Wait", Says: "wakes when another task writes below the prefix", Check: kvWaitWakes},
 		{Method: "KV.Wait", Says: "wakes when a key below the prefix goes", Check: kvWaitDelete},
+		{Method: "KV.Wait", Says: "wakes every task that waits when the last key below the prefix goes", Check: kvWaitTwo},
 		{Method: "KV.Wait", Says: "returns after max, or earlier, when nothing changed", Range: true, Check: kvWaitMax},
 		{Method: "KV.Wait", Says: "a write elsewhere does not move the index of a prefix that has keys", Range: true, Check: kvWaitElsewhere},
 		{Method: "KV.Wait", Says: "an identical write moves no index", Range: true, Check: kvWaitIdentical},
@@ -121,11 +122,39 @@ func kvWaitDelete(ctx context.Context, t T, e Consul) {
 	e.wakes(ctx, t, "wait/", port.Op{Verb: port.Delete, Key: "wait/b"})
 }
 
+func kvWaitTwo(ctx context.Context, t T, e Consul) {
+	e.wait(ctx, t, "wait/", e.index(ctx, t, "wait/"), time.Millisecond) // it was empty once
+	e.put(ctx, t, "wait/a", "1")
+	e.waken(ctx, t, "wait/", port.Op{Verb: port.Delete, Key: "wait/a"}, 2)
+}
+
 // wakes checks that a task which waits for prefix hears of op within seconds.
 func (e Consul) wakes(ctx context.Context, t T, prefix string, op port.Op) {
 	t.Helper()
+	e.waken(ctx, t, prefix, op, 1)
+}
+
+// waken is wakes for many tasks at once.
+func (e Consul) waken(ctx context.Context, t T, prefix string, op port.Op, tasks int) {
+	t.Helper()
 	index := e.index(ctx, t, prefix)
-	var next atomic.Uint64
+	all := make([]atomic.Uint64, tasks)
+	for i := range all {
+		e.waits(ctx, prefix, index, &all[i])
+	}
+	if err := e.Clock.Sleep(ctx, 300*time.Millisecond); err != nil {
+		t.Fatalf("sleep: %v", err)
+	}
+	e.apply(ctx, t, op)
+	for i := range all {
+		if !e.until(ctx, consulSlack, func() bool { return all[i].Load() > index }) {
+			t.Errorf("waiting task %d has index %d, want more than %d", i, all[i].Load(), index)
+		}
+	}
+}
+
+// waits begins a task that waits for prefix from index, and notes what it gets.
+func (e Consul) waits(ctx context.Context, prefix string, index uint64, next *atomic.Uint64) {
 	e.Tasks.Go(ctx, "waiting", func(ctx context.Context) {
 		for n := index; n <= index && ctx.Err() == nil; { // an early return is allowed
 			got, err := e.KV.Wait(ctx, prefix, index, time.Minute)
@@ -136,13 +165,6 @@ func (e Consul) wakes(ctx context.Context, t T, prefix string, op port.Op) {
 			next.Store(got)
 		}
 	})
-	if err := e.Clock.Sleep(ctx, 300*time.Millisecond); err != nil {
-		t.Fatalf("sleep: %v", err)
-	}
-	e.apply(ctx, t, op)
-	if !e.until(ctx, consulSlack, func() bool { return next.Load() > index }) {
-		t.Errorf("the waiting task has index %d, want more than %d", next.Load(), index)
-	}
 }
 
 func kvWaitMax(ctx context.Context, t T, e Consul) {
