@@ -31,7 +31,7 @@ type Bench struct {
 	notes   *notes // nil: nothing is recorded
 
 	mu     sync.Mutex
-	opened int                   // plays so far
+	opened int                   // number of the next play
 	plays  map[*Play]bool        // under way
 	gone   map[app.App]time.Time // applications of plays that are over
 }
@@ -46,6 +46,9 @@ type Setup struct {
 	// Trial is how long it is tried at most while a trouble lasts that concerns a
 	// whole node, 0: as long as the driver says.
 	Trial time.Duration
+	// First is the number of the first play: plays of two benches differ in it.
+	First  int
+	Daemon *cluster.Daemon // where other benches are too, nil: one for this
 }
 
 // disk is the size of a node's, sparse: room for several films at a time.
@@ -71,7 +74,7 @@ func Open(ctx context.Context, s Setup) (*Bench, error) {
 		return nil, err
 	}
 	c, err := cluster.Start(ctx, cluster.Options{
-		Dir: s.Dir, Log: s.Log, Disk: disk, Times: times, Record: s.Record, Agent: []string{"--builds", "16"},
+		Dir: s.Dir, Log: s.Log, Disk: disk, Times: times, Record: s.Record, Agent: []string{"--builds", "16"}, Daemon: s.Daemon,
 	})
 	if err != nil {
 		return nil, err
@@ -81,7 +84,7 @@ func Open(ctx context.Context, s Setup) (*Bench, error) {
 	}
 	b := &Bench{
 		cluster: c, times: s.Times, edges: map[string]*edge{}, gate: newGate(), log: s.Log, filler: s.Filler, trial: s.Trial,
-		plays: map[*Play]bool{}, gone: map[app.App]time.Time{},
+		plays: map[*Play]bool{}, gone: map[app.App]time.Time{}, opened: s.First,
 	}
 	if s.Record {
 		if b.notes, err = newNotes(filepath.Join(c.Dir, "world.jsonl")); err != nil {

@@ -2,7 +2,6 @@ package nodes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -10,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/recette"
 	"github.com/mlfmonde/cluster/sim"
@@ -22,7 +22,8 @@ type Options struct {
 	Shard         string                   // "i/n", "": everything
 	Take          func(recette.Place) bool // which of them, nil: all
 	Turn          recette.Turn             // of the one cell that the patterns name; zero: see Full
-	Side          int                      // plays side by side, 0: 6
+	Side          int                      // plays side by side on a cluster, 0: 6
+	Clusters      int                      // at once, 0: two where there is enough to play
 	Commit        string                   // of this repository, as cells show it
 	State         string                   // file with a line for each cell that was played, "": none
 	Resume        bool                     // cells that passed at this commit, by that file, are not played again
@@ -34,8 +35,12 @@ type Options struct {
 	trial         time.Duration
 }
 
-// usualSide is how many plays two cores carry without making each other late.
+// usualSide is how many plays on a cluster two cores carry without making each
+// other late.
 const usualSide = 6
+
+// pays is from how many jobs on a second cluster is worth its start.
+const pays = 12
 
 // playMax is how long one turn may take.
 const playMax = 12 * time.Minute
@@ -66,12 +71,12 @@ type run struct {
 	singles []job
 	batches [][]job
 
+	daemon *cluster.Daemon // of several clusters, nil when there is one
+
 	mu      sync.Mutex
 	changed chan struct{}
-	active  int   // plays under way
-	lessons int   // of them, those that may teach more to play
-	windows int   // batches under way
-	broken  error // why this cluster is to be taken away
+	lessons int // plays under way that may teach more to play
+	lost    int // clusters
 }
 
 // job is one turn of a cell.
@@ -251,28 +256,6 @@ func (r *run) result() (result recette.Result) {
 	}
 	result.Count()
 	return result
-}
-
-// errHopeless: no cluster can be had any more.
-var errHopeless = errors.New("give up")
-
-// clusters is how many may be lost before the run ends.
-const clusters = 12
-
-// play plays everything, on a fresh cluster after each that was left broken.
-func (r *run) play(ctx context.Context) error {
-	for range clusters {
-		if len(r.singles)+len(r.batches) == 0 || ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := r.onOne(ctx); err != nil {
-			return err
-		}
-	}
-	if len(r.singles)+len(r.batches) > 0 {
-		return fmt.Errorf("%w after %d clusters: %w", errHopeless, clusters, r.broken)
-	}
-	return nil
 }
 
 func (r *run) say(format string, args ...any) {
