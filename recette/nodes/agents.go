@@ -164,6 +164,21 @@ func (all agents) sessions(ctx context.Context) (nodes []string, err error) {
 	return nodes, err
 }
 
+// Sessions implements recette.View. A session whose creation had no answer in
+// time belongs to nobody, and is there until its time to live is over: Consul
+// takes up to twice that.
+func (p *Play) Sessions(ctx context.Context) ([]string, error) {
+	for end := time.Now().Add(2 * p.bench.times.SessionTTL); ; {
+		all, err := p.bench.agents.sessions(ctx)
+		if err != nil || len(slices.Compact(slices.Clone(all))) == len(all) || time.Now().After(end) {
+			return all, err
+		}
+		if err := pause(ctx, time.Second); err != nil {
+			return all, err
+		}
+	}
+}
+
 // pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)

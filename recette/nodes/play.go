@@ -163,21 +163,6 @@ func (p *Play) KV(ctx context.Context) ([]port.Pair, error) {
 	return pairs, err
 }
 
-// Sessions implements recette.View. A session whose creation had no answer in
-// time belongs to nobody, and is there until its time to live is over: Consul
-// takes up to twice that.
-func (p *Play) Sessions(ctx context.Context) ([]string, error) {
-	for end := time.Now().Add(2 * p.bench.times.SessionTTL); ; {
-		all, err := p.bench.agents.sessions(ctx)
-		if err != nil || len(slices.Compact(slices.Clone(all))) == len(all) || time.Now().After(end) {
-			return all, err
-		}
-		if err := pause(ctx, time.Second); err != nil {
-			return all, err
-		}
-	}
-}
-
 // Observe implements recette.View.
 func (p *Play) Observe(ctx context.Context) (map[string]sim.Observation, error) {
 	return p.bench.observe(ctx)
