@@ -219,7 +219,14 @@ func (a *Agent) Work(ctx context.Context, name string) error {
 		return a.source(ctx, o)
 	}
 	if o.Seq != 0 && o.State != app.Done {
-		if err := a.overdue(ctx, name, o); err != nil {
+		j, err := a.Journal.Read(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := a.overdue(ctx, name, o, j); err != nil {
+			return err
+		}
+		if err := a.behind(ctx, name, o, j); err != nil {
 			return err
 		}
 		if err := a.Operate(ctx, name); err != nil {

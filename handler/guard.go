@@ -63,7 +63,8 @@ func (e *endings) leave(l app.Lease) {
 	delete(e.under, e.key(l))
 }
 
-// byDockerd is how long dockerd may take to kill before pids are used.
+// byDockerd is how long dockerd may take to kill before pids are used, and how
+// long the killing of scripts may keep the containers waiting.
 const byDockerd = 3 * time.Second
 
 // expire kills, takes the lease away, and kills again what dockerd restarted
@@ -78,9 +79,21 @@ func expire(ctx context.Context, w port.World, l app.Lease) {
 }
 
 func slay(ctx context.Context, w port.World, l app.Lease) {
-	if err := w.Warden.Slay(ctx, l.Project, l.Seq, false); err != nil && ctx.Err() == nil {
+	err := limited(ctx, w, func(ctx context.Context) error { return w.Warden.Slay(ctx, l.Project, l.Seq, false) })
+	if err != nil && ctx.Err() == nil {
 		w.Log.Error("guard cannot kill scripts", "project", l.Project, "err", err)
 	}
+	err = limited(ctx, w, func(ctx context.Context) error { return w.Containers.Kill(ctx, l.Project, l.Seq) })
+	if err != nil && ctx.Err() == nil {
+		w.Log.Error("dockerd does not kill, killing by pid", "project", l.Project, "err", err)
+		if err := w.Warden.Slay(ctx, l.Project, l.Seq, true); err != nil && ctx.Err() == nil {
+			w.Log.Error("guard cannot kill containers", "project", l.Project, "err", err)
+		}
+	}
+}
+
+// limited is f with its time.
+func limited(ctx context.Context, w port.World, f func(context.Context) error) error {
 	asked, cancel := context.WithCancel(ctx)
 	defer cancel()
 	w.Tasks.Go(asked, "guard limit", func(ctx context.Context) {
@@ -88,10 +101,5 @@ func slay(ctx context.Context, w port.World, l app.Lease) {
 			cancel()
 		}
 	})
-	if err := w.Containers.Kill(asked, l.Project, l.Seq); err != nil && ctx.Err() == nil {
-		w.Log.Error("dockerd does not kill, killing by pid", "project", l.Project, "err", err)
-		if err := w.Warden.Slay(ctx, l.Project, l.Seq, true); err != nil && ctx.Err() == nil {
-			w.Log.Error("guard cannot kill containers", "project", l.Project, "err", err)
-		}
-	}
+	return f(asked)
 }

@@ -78,7 +78,7 @@ func (a *Agent) pass(ctx context.Context) (names []string, err error) {
 			names = append(names, name)
 		}
 	}
-	if err := a.sweep(ctx); err != nil {
+	if err := a.sweep(ctx, ops); err != nil {
 		return names, err
 	}
 	found, err := a.strangers(ctx, known, recorded)
@@ -86,8 +86,15 @@ func (a *Agent) pass(ctx context.Context) (names []string, err error) {
 }
 
 // sweep removes half-received snapshots that a later whole one has made
-// useless. The last one of a volume may be on its way and stays.
-func (a *Agent) sweep(ctx context.Context) error {
+// useless. The last one of a volume may be on its way and stays, but where its
+// app runs: nobody sends to a master at rest.
+func (a *Agent) sweep(ctx context.Context, ops map[string]app.Operation) error {
+	here := map[string]bool{}
+	for name, o := range ops {
+		if o.State == app.Done && o.Runs().Master == a.Config.Node {
+			here[app.Project(name)] = true
+		}
+	}
 	all, err := a.Snapshots.List(ctx, "")
 	if err != nil {
 		return err
@@ -99,7 +106,8 @@ func (a *Agent) sweep(ctx context.Context) error {
 		}
 	}
 	for _, s := range all {
-		if !s.ReadOnly && s.Name < last[s.Volume] {
+		project, _, _ := strings.Cut(s.Volume, "_")
+		if !s.ReadOnly && (here[project] || s.Name < last[s.Volume]) {
 			if err := a.Snapshots.Remove(ctx, s.Name); err != nil {
 				return err
 			}
@@ -135,9 +143,15 @@ func (a *Agent) strangers(ctx context.Context, known, recorded []string) ([]stri
 	return found, nil
 }
 
-// leftover lists the known apps of which this node has a checkout.
+// leftover lists the known apps of which this node has a checkout, or lines in
+// its schedule: a slave that lost power before its journal said that it is one
+// has nothing else of them.
 func (a *Agent) leftover(ctx context.Context, known []string) (found []string, err error) {
 	dirs, err := a.Checkouts.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := a.Schedules.List(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +160,7 @@ func (a *Agent) leftover(ctx context.Context, known []string) (found []string, e
 			id, ok := strings.CutPrefix(dir, name+"-")
 			return ok && app.CheckID("id", id) == nil
 		})
+		has = has || slices.ContainsFunc(lines, func(s app.Schedule) bool { return strings.HasPrefix(s.Volume, app.Project(name)+"_") })
 		if has && !slices.Contains(found, name) {
 			found = append(found, name)
 		}

@@ -110,10 +110,9 @@ func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Recor
 
 // overdue finishes what an earlier operation, closed as aborted while this node
 // was away, has left here: its data must not become part of a later one.
-func (a *Agent) overdue(ctx context.Context, name string, o app.Operation) error {
-	j, err := a.Journal.Read(ctx, name)
-	if err != nil || j.Seq >= o.Seq || j.Finished || !j.Ran {
-		return err
+func (a *Agent) overdue(ctx context.Context, name string, o app.Operation, j app.Journal) error {
+	if j.Seq >= o.Seq || j.Finished || !j.Ran {
+		return nil
 	}
 	done, err := a.Ledger.Histories(ctx, name)
 	if err != nil {
@@ -214,6 +213,11 @@ func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record
 	}
 	if j.Of(o) && j.Finished && !doubt {
 		return nil
+	}
+	if o.Outcome == app.OutcomeAborted {
+		if err := a.behind(ctx, o.App.Name(), o, j); err != nil {
+			return err
+		}
 	}
 	role, keep, expected := plan.Off, "", []string(nil)
 	if o.Runs().Role(a.Config.Node) == app.Slave {

@@ -44,6 +44,19 @@ func (n *Node) ship(ctx context.Context, copies []app.Copy, to string) error {
 	return nil
 }
 
+// unsent removes a snapshot that no other node has: of one that was sent the
+// driver has left a marker, whatever became of the answer.
+func (n *Node) unsent(ctx context.Context, c app.Copy) error {
+	all, err := n.Snapshots.List(ctx, c.Volume)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(all, func(s app.Snapshot) bool { return s.Host != "" && s.Name == c.Snapshot+"@"+s.Host }) {
+		return nil
+	}
+	return n.Snapshots.Remove(ctx, c.Snapshot)
+}
+
 func (n *Node) address(ctx context.Context, node string) (string, error) {
 	var members []app.Member
 	err := n.Until(ctx, "address of "+node, func() (err error) {

@@ -83,8 +83,8 @@ func (n *Node) Replicate(ctx context.Context, name, node string) error {
 		return err
 	}
 	if err := n.ship(ctx, copies, node); err != nil {
-		for _, c := range copies { // nobody has them: without this a dead slave fills the disk
-			err = errors.Join(err, n.Snapshots.Remove(ctx, c.Snapshot))
+		for _, c := range copies { // without this a dead slave fills the disk
+			err = errors.Join(err, n.unsent(ctx, c))
 		}
 		return err
 	}

@@ -119,7 +119,10 @@ func (r *run) recall(ctx context.Context) error {
 		if mine.Finished && (r.op.State == app.Committed || r.op.State == app.Aborted) {
 			r.steps = nil // said to be over; looked at again only because the operation is still open
 		}
-		if known && (again || mine.Incarnation != r.Incarnation) {
+		// A lead that has said nothing before the switch, as in a migrate, has
+		// prepared all the same, and has forgotten it.
+		forgot := !known && r.lead() && r.op.State == app.Switching
+		if forgot || known && (again || mine.Incarnation != r.Incarnation) {
 			said := plan.Said{Transferred: mine.Transferred, Holding: mine.Started && r.holding(ctx)}
 			r.steps = plan.Resume(r.steps, r.op.State, r.lead(), said)
 			r.renewal = said.Holding && mine.Lease > 0

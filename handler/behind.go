@@ -1,0 +1,77 @@
+package handler
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/mlfmonde/cluster/handler/app"
+	"github.com/mlfmonde/cluster/handler/plan"
+)
+
+// behind finishes what this node has left undone of the last committed
+// operation that it had a part in, when a later one is under way or was aborted:
+// that one knows nothing of what was here before it. Where the app runs at the
+// beginning of o, and with it which part is left, is the same for both.
+func (a *Agent) behind(ctx context.Context, name string, o app.Operation, j app.Journal) error {
+	role := o.Old.Role(a.Config.Node)
+	if j.Seq >= o.Seq || j.Finished && j.Seq == o.Seq-1 || role == app.Master {
+		return nil
+	}
+	past, err := a.unfinished(ctx, name, o, j)
+	if err != nil || past.Seq == 0 {
+		return err
+	}
+	rec, _, err := a.Ledger.Record(ctx, name)
+	if err != nil {
+		return err
+	}
+	project := o.App.Project()
+	a.Log.Info("finish an earlier operation", "node", a.Config.Node, "app", name, "seq", past.Seq)
+	if err := a.Fence(ctx, project); err != nil {
+		return err
+	}
+	if err := a.Checks.Deregister(ctx, name, rec.Release.Service); err != nil {
+		return fmt.Errorf("deregister service: %w", err)
+	}
+	if err := a.Containers.Remove(ctx, project, true); err != nil {
+		return fmt.Errorf("remove containers: %w", err)
+	}
+	live, err := a.Live(ctx, project)
+	if err != nil {
+		return err
+	}
+	if err := a.Retire(ctx, live); err != nil {
+		return err
+	}
+	lines, keep := plan.Off, []string{o.ID}
+	if role == app.Slave {
+		lines, keep = plan.AsSlave, append(keep, rec.DeployID)
+	}
+	if err := a.Arrange(ctx, project, rec.Volumes, lines, ""); err != nil {
+		return err
+	}
+	if err := a.Discard(ctx, o.App, func(id string) bool { return !slices.Contains(keep, id) }); err != nil {
+		return err
+	}
+	return a.finished(ctx, past)
+}
+
+// unfinished is the last committed operation before o that this node had a part
+// in, if its journal does not say that the part is over; else the zero one. A
+// journal of another operation with that seq is of a KV that was restored.
+func (a *Agent) unfinished(ctx context.Context, name string, o app.Operation, j app.Journal) (past app.Operation, err error) {
+	done, err := a.Ledger.Histories(ctx, name)
+	if err != nil {
+		return past, err
+	}
+	for _, h := range done {
+		if h.Seq >= j.Seq && h.Seq < o.Seq && h.Seq > past.Seq && h.Outcome == app.OutcomeCommitted && !h.Lock && h.Involves(a.Config.Node) {
+			past = h.Operation
+		}
+	}
+	if past.Seq == j.Seq && (j.Finished || !j.Of(past)) {
+		return app.Operation{}, nil
+	}
+	return past, nil
+}
