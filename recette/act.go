@@ -33,9 +33,12 @@ const (
 	Restore    Deed = "consul restore"
 	Empty      Deed = "consul empty"
 
-	Gossip Deed = "gossip" // events go wrong in percent: Gossip
-	Skew   Deed = "skew"   // Node's wall clock is ahead by For
-	Drift  Deed = "drift"  // Node's boot clock is faster by N parts in a million
+	Gossip Deed = "gossip"            // events go wrong in percent: Gossip
+	Echo   Deed = "redeliver at once" // every event of the last while reaches every node once more
+	Tick   Deed = "tick"              // every job of the scheduler of Node's volume driver is due, and runs
+	Zone   Deed = "zone"              // Node's local time is ahead of UTC by For
+	Skew   Deed = "skew"              // Node's wall clock is ahead by For
+	Drift  Deed = "drift"             // Node's boot clock is faster by N parts in a million
 
 	Put         Deed = "put"    // Value becomes that of Key
 	Delete      Deed = "delete" // Key

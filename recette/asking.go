@@ -1,9 +1,11 @@
 package recette
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,13 +78,22 @@ func below(files port.Files, folder string) port.Files {
 	return out
 }
 
-// ask puts a request into the KV and fires its event.
-func (s *Scene) ask(ctx context.Context, c *cast, r app.Request) error {
+// ask puts a request into the KV and fires its event at a node.
+func (s *Scene) ask(ctx context.Context, c *cast, r app.Request, at string) error {
 	s.hear.about = c.short
 	r.App = c.App
-	id, err := s.Ask(ctx, s.Nodes()[len(s.Nodes())-1], r)
+	id, err := s.Ask(ctx, cmp.Or(at, s.Nodes()[len(s.Nodes())-1]), r)
 	c.last = id
 	return err
+}
+
+// at takes "at NODE" from args; "" when it is not there.
+func (s *Scene) at(args []string) (rest []string, node string, err error) {
+	rest, node, err = option(args, "at")
+	if err == nil && node != "" {
+		_, err = s.node(node)
+	}
+	return rest, node, err
 }
 
 func (s *Scene) doDeploy(ctx context.Context, args []string) error {
@@ -90,7 +101,11 @@ func (s *Scene) doDeploy(ctx context.Context, args []string) error {
 	args, r.Flags.Update = take(args, "update")
 	args, r.Flags.Failover = take(args, "failover")
 	args, r.Flags.Adopt = take(args, "adopt")
-	if err := exactly(args, 2, 3); err != nil {
+	args, at, err := s.at(args)
+	if err == nil {
+		err = exactly(args, 2, 3)
+	}
+	if err != nil {
 		return err
 	}
 	r.New.Master = args[1]
@@ -104,23 +119,31 @@ func (s *Scene) doDeploy(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return s.ask(ctx, c, r)
+	return s.ask(ctx, c, r, at)
 }
 
 func (s *Scene) doDestroy(ctx context.Context, args []string) error {
 	r := app.Request{Kind: app.Destroy}
 	args, r.Flags.Force = take(args, "force")
+	args, at, err := s.at(args)
+	if err != nil {
+		return err
+	}
 	c, err := s.named(ctx, args)
 	if err != nil {
 		return err
 	}
-	return s.ask(ctx, c, r)
+	return s.ask(ctx, c, r, at)
 }
 
 func (s *Scene) doMigrate(ctx context.Context, args []string) error {
 	r := app.Request{Kind: app.Migrate}
 	args, r.Flags.Update = take(args, "update")
-	if err := exactly(args, 2, 2); err != nil {
+	args, at, err := s.at(args)
+	if err == nil {
+		err = exactly(args, 2, 2)
+	}
+	if err != nil {
 		return err
 	}
 	source, err := s.cast(ctx, args[0])
@@ -132,7 +155,7 @@ func (s *Scene) doMigrate(ctx context.Context, args []string) error {
 		return err
 	}
 	r.Source = &source.App
-	return s.ask(ctx, target, r)
+	return s.ask(ctx, target, r, at)
 }
 
 // requests are those of the KV, finished ones too.
@@ -148,9 +171,16 @@ func (s *Scene) requests(ctx context.Context) (all []app.Request, err error) {
 	return all, err
 }
 
-// doRedeliver fires what was ever asked for again. Whole requests take the way
-// of documented events, whose payload is the request itself.
-func (s *Scene) doRedeliver(ctx context.Context, _ []string) error {
+// doRedeliver fires an event for everything that was ever asked for again, and
+// looks whether anything comes of it. At once it does not look: whatever goes
+// on goes on, and the events are those that there were, with their ids.
+func (s *Scene) doRedeliver(ctx context.Context, args []string) error {
+	switch {
+	case slices.Equal(args, []string{"at", "once"}):
+		return s.act(ctx, Act{Deed: Echo})
+	case len(args) > 0:
+		return usage("%q: expected at once, or nothing", args[0])
+	}
 	all, err := s.requests(ctx)
 	if err != nil {
 		return err
@@ -172,10 +202,20 @@ func (s *Scene) doRedeliver(ctx context.Context, _ []string) error {
 		return err
 	}
 	if was, is := decided(before, nil), decided(after, nil); is != was {
-		return fmt.Errorf("events delivered again changed the cluster: %s, was %s", is, was)
+		return fmt.Errorf("events delivered again changed the cluster: %s", differs(was, is))
 	}
 	s.say(ctx, "%d events delivered again: nothing has changed", len(all))
 	return nil
+}
+
+// differs names the keys whose versions are not the same, of two lists of
+// [decided].
+func differs(was, is string) string {
+	old, now := strings.Fields(was), strings.Fields(is)
+	only := func(all, but []string) string {
+		return strings.Join(slices.DeleteFunc(slices.Clone(all), func(k string) bool { return slices.Contains(but, k) }), " ")
+	}
+	return fmt.Sprintf("%s; was %s", only(now, old), only(old, now))
 }
 
 func (s *Scene) doWrite(ctx context.Context, args []string) error {

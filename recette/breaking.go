@@ -123,7 +123,40 @@ func channel(word string) (sim.Channel, error) {
 	return 0, usage("%q is no channel", word)
 }
 
-func (s *Scene) doHeal(ctx context.Context, _ []string) error { return s.Heal(ctx) }
+func (s *Scene) doTick(ctx context.Context, args []string) error { return s.onNode(ctx, Tick, args) }
+
+// doHeal mends everything; nodes that are gone for ever have no power.
+func (s *Scene) doHeal(ctx context.Context, args []string) error {
+	gone, err := s.off(args)
+	if err == nil {
+		err = s.Heal(ctx)
+	}
+	for _, n := range gone {
+		if err == nil {
+			err = s.act(ctx, Act{Deed: PowerOff, Node: n})
+		}
+	}
+	return err
+}
+
+// off reads "without NODE...", or nothing.
+func (s *Scene) off(args []string) ([]string, error) {
+	rest, without := take(args, "without")
+	switch {
+	case len(args) == 0:
+		return nil, nil
+	case !without || args[0] != "without":
+		return nil, usage("%q: expected without", args[0])
+	case len(rest) == 0:
+		return nil, usage("without which nodes?")
+	}
+	for _, n := range rest {
+		if _, err := s.node(n); err != nil {
+			return nil, err
+		}
+	}
+	return rest, nil
+}
 
 func (s *Scene) doConsul(ctx context.Context, args []string) error {
 	if err := exactly(args, 1, 2); err != nil {
@@ -162,13 +195,24 @@ func (s *Scene) doGossip(ctx context.Context, args []string) error {
 			}
 		}
 	}
-	if err := exactly(args, 0, 0); err != nil {
+	args, most, err := option(args, "most")
+	if err == nil && most != "" {
+		g.Most, err = duration(most)
+	}
+	if err == nil {
+		err = exactly(args, 0, 0)
+	}
+	if err != nil {
 		return err
 	}
 	return s.act(ctx, Act{Deed: Gossip, Gossip: g})
 }
 
-func (s *Scene) doSkew(ctx context.Context, args []string) error {
+func (s *Scene) doSkew(ctx context.Context, args []string) error { return s.clock(ctx, Skew, args) }
+
+func (s *Scene) doZone(ctx context.Context, args []string) error { return s.clock(ctx, Zone, args) }
+
+func (s *Scene) clock(ctx context.Context, deed Deed, args []string) error {
 	node, by, err := s.place(args, 2)
 	if err != nil {
 		return err
@@ -177,7 +221,8 @@ func (s *Scene) doSkew(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return s.act(ctx, Act{Deed: Skew, Node: node, For: d})
+	s.unordered = true
+	return s.act(ctx, Act{Deed: deed, Node: node, For: d})
 }
 
 func (s *Scene) doDrift(ctx context.Context, args []string) error {

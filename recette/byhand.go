@@ -1,6 +1,7 @@
 package recette
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -89,7 +90,11 @@ func (s *Scene) doVolume(ctx context.Context, args []string) error {
 
 // doEvent fires the event that the old tool knows: the payload is the request.
 func (s *Scene) doEvent(ctx context.Context, args []string) error {
-	if err := exactly(args, 2, 4); err != nil {
+	args, at, err := s.at(args)
+	if err == nil {
+		err = exactly(args, 2, 4)
+	}
+	if err != nil {
 		return err
 	}
 	c, err := s.cast(ctx, args[1])
@@ -106,7 +111,7 @@ func (s *Scene) doEvent(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if c.last, err = s.Fire(ctx, s.Nodes()[0], args[0], payload); err != nil {
+	if c.last, err = s.Fire(ctx, cmp.Or(at, s.Nodes()[0]), args[0], payload); err != nil {
 		return err
 	}
 	s.say(ctx, "event: %s %s", args[0], payload)

@@ -17,7 +17,8 @@ type cast struct {
 	app.App
 	short  string
 	writer *writer
-	last   string // id of the last request
+	last   string     // id of the last request
+	files  port.Files // of the newest commit, before it got its own domain
 
 	mu sync.Mutex // of writer: users come at any moment
 }
@@ -50,6 +51,7 @@ func (s *Scene) cast(ctx context.Context, short string) (*cast, error) {
 // push makes files the newest commit of the application, under its own domain.
 func (s *Scene) push(ctx context.Context, c *cast, files port.Files, how sim.Behaviour) (commit string, err error) {
 	own := port.Files{}
+	c.files = files
 	domain := c.short + ".example.com"
 	if strings.Contains(c.short, "#") {
 		domain = c.Project() + ".example.com"

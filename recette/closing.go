@@ -48,8 +48,9 @@ func (s *Stage) step(c *sim.Cluster) {
 
 // ends looks at a's operation when it was written.
 func (s *Stage) ends(a app.App) error {
-	p := s.Get(ledger.OperationKey(a.Name()))
-	last := s.seen.ops[a.Name()]
+	name := s.name(a)
+	p := s.Get(ledger.OperationKey(name))
+	last := s.seen.ops[name]
 	if p.Modify == last.index {
 		return nil
 	}
@@ -67,12 +68,12 @@ func (s *Stage) ends(a app.App) error {
 	if s.seen.ops == nil {
 		s.seen.ops = map[string]ending{}
 	}
-	s.seen.ops[a.Name()] = now
+	s.seen.ops[name] = now
 	if o.Lock || o.State != app.Done || o.Outcome != app.OutcomeAborted || last.state != app.Aborted {
 		return nil
 	}
 	if err := s.closed(a, o, now); err != nil {
-		return fmt.Errorf("operation %d of %s is closed as aborted: %w", o.Seq, a.Name(), err)
+		return fmt.Errorf("operation %d of %s is closed as aborted: %w", o.Seq, name, err)
 	}
 	return nil
 }
@@ -105,7 +106,7 @@ func (s *Stage) closed(a app.App, o app.Operation, e ending) error {
 
 // before checks that one app is as it was on the nodes that have finished.
 func (s *Stage) before(e Expected, o app.Operation) (faults []error) {
-	e.Early = true
+	e.Early, e.Parts = true, !s.undisturbed()
 	acked := s.law.live(s.Cluster, e.App.Name())
 	for _, node := range o.Nodes() {
 		if slices.Contains(o.Pending, node) || slices.Contains(e.Without, node) || !s.Powered(node) || !s.Alive(node, sim.Handler) {
@@ -118,9 +119,13 @@ func (s *Stage) before(e Expected, o app.Operation) (faults []error) {
 	return faults
 }
 
-// undisturbed reports that no handler was away and no call hung.
+// undisturbed reports that no handler was away, and no call hung or failed for
+// ever.
 func (s *Stage) undisturbed() bool {
 	for _, a := range s.fired {
+		if a.Fired > 0 && a.Times < 0 { // nothing is possible until it is healed
+			return false
+		}
 		switch a.Phase {
 		case sim.CrashBefore, sim.CrashAfter, sim.PowerBefore, sim.PowerAfter, sim.Hang, sim.Slow, sim.Late, sim.Hook:
 			if a.Fired > 0 {

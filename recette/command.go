@@ -30,18 +30,34 @@ func usage(format string, args ...any) error {
 
 // Commands lists the language, in the order in which help shows it.
 func Commands() []Command {
-	return slices.Concat(asking(), breaking(), running(), looking())
+	return slices.Concat(making(), asking(), breaking(), running(), looking())
+}
+
+// making says how the cluster is made: lines of a script that are read before
+// it begins, wherever they stand.
+func making() []Command {
+	return []Command{
+		{"nodes", "NODE...", "the nodes of a script's cluster (default n1 n2 n3)", tooLate},
+		{"seed", "N", "of everything random in a script, but the order of steps", tooLate},
+		{"strategy", "fifo | turns | random N | pct N [depth N] [steps N]", "who goes on when several can, for a script; pct changes its mind depth-1 times in so many steps", tooLate},
+	}
+}
+
+// tooLate refuses a line that says how the cluster is made once it is there.
+func tooLate(*Scene, context.Context, []string) error {
+	return usage("the cluster is there already; write it into a script")
 }
 
 // asking is what operators and users ask for.
 func asking() []Command {
 	return []Command{
 		{"push", "[good|exits|unhealthy|update-fails|migrate-fails|build-fails|pull-fails|slow] [APP] [from DIR]", "a new commit and how it behaves; from a folder of the scenario's files", (*Scene).doPush},
-		{"deploy", "APP MASTER [SLAVE] [update] [failover] [adopt]", "ask for a deploy", (*Scene).doDeploy},
-		{"destroy", "APP [force]", "ask for a destroy", (*Scene).doDestroy},
-		{"migrate", "SOURCE TARGET [update]", "ask for the data of one app in another", (*Scene).doMigrate},
-		{"event", "deploy|destroy APP [MASTER [SLAVE]]", "the documented event, whose payload is the whole request", (*Scene).doEvent},
-		{"redeliver", "", "every event once more, to every node", (*Scene).doRedeliver},
+		{"deploy", "APP MASTER [SLAVE] [update] [failover] [adopt] [at NODE]", "ask for a deploy; the event is fired at a node (default: the last)", (*Scene).doDeploy},
+		{"destroy", "APP [force] [at NODE]", "ask for a destroy", (*Scene).doDestroy},
+		{"migrate", "SOURCE TARGET [update] [at NODE]", "ask for the data of one app in another", (*Scene).doMigrate},
+		{"event", "deploy|destroy APP [MASTER [SLAVE]] [at NODE]", "the documented event, whose payload is the whole request", (*Scene).doEvent},
+		{"afresh", "[without NODE...]", "every app is deployed once more where it is, on nodes that are there; it must be committed", (*Scene).doAfresh},
+		{"redeliver", "[at once]", "every event once more, to every node: nothing changes; at once: in the middle of whatever goes on", (*Scene).doRedeliver},
 		{"write", "APP [N]", "users write until N writes are acknowledged", (*Scene).doWrite},
 		{"writer", "APP EVERY|off", "a user who writes all the time and notices outages", (*Scene).doWriter},
 		{"put", "KEY [VALUE]", "a person sets a key of the KV; without value: deletes it", (*Scene).doPut},
@@ -55,7 +71,7 @@ func asking() []Command {
 // breaking is what goes wrong, and what ends it.
 func breaking() []Command {
 	return []Command{
-		{"fault", "NODE git|consul|agent|docker|driver|disk down|stall|full|up, or NODE CALL PHASE [nth N] [times K|ever] [arg TEXT] [for TIME] [down TIME] [guard] [maybe] [then COMMAND]", "something fails now, or at a call", (*Scene).doFault},
+		{"fault", "NODE git|consul|agent|docker|driver|disk down|stall|full|up, or NODE CALL PHASE [nth N] [times K|ever] [percent N] [arg TEXT] [for TIME] [down TIME] [guard] [maybe] [then COMMAND]", "something fails now, or at a call; KV.* is every call of that port", (*Scene).doFault},
 		{"crash", "NODE [guard]", "the handler dies and stays down", (*Scene).doCrash},
 		{"start", "NODE [guard]", "the handler starts", (*Scene).doStart},
 		{"plug", "NODE", "pull the plug: a power cut", (*Scene).doPlug},
@@ -64,11 +80,13 @@ func breaking() []Command {
 		{"thaw", "NODE [handler|guard|machine]", "it goes on", (*Scene).doThaw},
 		{"cut", "NODE [NODE|outside] [gossip|consul|ssh|git|http]", "no traffic, both ways; without a channel: none at all", (*Scene).doCut},
 		{"join", "NODE [NODE|outside] [gossip|consul|ssh|git|http]", "what was cut is whole again", (*Scene).doJoin},
-		{"heal", "", "no fault, every link, power and process is back", (*Scene).doHeal},
+		{"heal", "[without NODE...]", "no fault, every link, power and process is back; but those nodes are without power for ever", (*Scene).doHeal},
 		{"session", "NODE", "its Consul session ends at once", (*Scene).doSession},
 		{"consul", "down|up|elects TIME|save|restore|empty", "Consul's servers", (*Scene).doConsul},
-		{"gossip", "[lose N] [repeat N] [delay N]", "events, in percent", (*Scene).doGossip},
-		{"skew", "NODE TIME", "its wall clock is ahead", (*Scene).doSkew},
+		{"gossip", "[lose N] [repeat N] [delay N] [most TIME]", "events, in percent; the longest delay (default 30s)", (*Scene).doGossip},
+		{"tick", "NODE", "the scheduler of its volume driver runs every job now", (*Scene).doTick},
+		{"skew", "NODE TIME", "its wall clock is ahead from now on: it jumps", (*Scene).doSkew},
+		{"zone", "NODE TIME", "its local time is ahead of UTC from now on, by which its volume driver dates snapshots: summer time begins, or ends", (*Scene).doZone},
 		{"drift", "NODE PPM", "its boot clock runs faster", (*Scene).doDrift},
 	}
 }
@@ -77,7 +95,7 @@ func breaking() []Command {
 func running() []Command {
 	return []Command{
 		{"step", "[N]", "until the next line", (*Scene).doStep},
-		{"run", "TIME", "for so long", (*Scene).doRun},
+		{"run", "TIME [or idle]", "for so long, or until nothing is asked for or under way", (*Scene).doRun},
 		{"until", "idle | NODE begins STEP | NODE did STEP | APP STATE | down APP | NODE present|absent", "until something is so", (*Scene).doUntil},
 	}
 }

@@ -29,6 +29,12 @@ func (g *rehearsal) Act(_ context.Context, a Act) (string, error) {
 		g.LoseSession(a.Node)
 	case Gossip:
 		g.Cluster.Gossip(a.Gossip)
+	case Echo:
+		g.Cluster.Echo()
+	case Tick:
+		g.Cluster.Tick(a.Node)
+	case Zone:
+		g.Cluster.Zone(a.Node, a.For)
 	case Skew:
 		g.Cluster.Skew(a.Node, a.For)
 	case Drift:

@@ -218,8 +218,7 @@ func (p *play) settle(ctx context.Context) error {
 	if err != nil || quiet {
 		return err
 	}
-	pairs, err := p.KV(ctx)
-	return errors.Join(fmt.Errorf("%w after %v: %s", errRestless, p.patience(), waiting(pairs, p.own())), err)
+	return fmt.Errorf("%w after %v: %s", errRestless, p.patience(), waiting(ctx, p.World, p.own(), p.Times().CallTimeout))
 }
 
 // rest waits until nothing is under way, and two passes longer.

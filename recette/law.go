@@ -12,30 +12,19 @@ import (
 	"github.com/mlfmonde/cluster/sim"
 )
 
-// Law is what must hold after every step, whatever goes wrong. The protocol
-// names two exceptions, and here is the only place that knows them: a machine
-// that was frozen and thawed may run an app for as long as its guard needs to
-// look and to kill, and after a failover an old master that was not off after
-// all runs until it reaches Consul.
+// Law is what must hold after every step, whatever goes wrong. What excuses
+// something is a rule of [waivers], and nowhere else.
 type Law struct {
-	last   sim.Changes
-	thawed map[string]time.Duration
-	frozen map[string]bool
-	// Accepted lists the apps for which an operator accepted, by a failover,
-	// to lose what had not been replicated.
-	Accepted map[string]bool
-	// Replaced says how many writes of an app were acknowledged before a
-	// destroy or a migrate that somebody asked for took its data away. They
-	// stay in snapshots.
-	Replaced map[string]int
-	ops      map[string]app.Operation
-	recs     map[string]app.Record
-	recAt    map[string]uint64
+	waivers
+	last  sim.Changes
+	ops   map[string]app.Operation
+	began map[string]time.Duration // of each app's operation
+	recs  map[string]app.Record
+	recAt map[string]uint64
 }
 
 func newLaw() *Law {
-	return &Law{thawed: map[string]time.Duration{}, frozen: map[string]bool{}, Accepted: map[string]bool{},
-		Replaced: map[string]int{}, ops: map[string]app.Operation{}, recs: map[string]app.Record{}, recAt: map[string]uint64{}}
+	return &Law{waivers: newWaivers(), ops: map[string]app.Operation{}, began: map[string]time.Duration{}, recs: map[string]app.Record{}, recAt: map[string]uint64{}}
 }
 
 // step looks at what changed.
@@ -52,8 +41,12 @@ func (l *Law) step(c *sim.Cluster) {
 	}
 	for _, name := range c.Written() {
 		if kv {
-			l.follow(c, name)
+			l.read(c, name)
 		}
+		if data {
+			l.listen(c, name, l.ops[name])
+		}
+		l.end(c, name)
 		if containers {
 			if err := l.oneMaster(c, name); err != nil {
 				c.Fail(err)
@@ -72,9 +65,8 @@ func (l *Law) step(c *sim.Cluster) {
 	}
 }
 
-// follow notes what operators asked for: a destroy or migrate that is
-// committed, a failover that began.
-func (l *Law) follow(c *sim.Cluster, name string) {
+// read notes what the KV says of an app.
+func (l *Law) read(c *sim.Cluster, name string) {
 	if p := c.Get(ledger.RecordKey(name)); p.Modify != l.recAt[name] {
 		var rec app.Record
 		if json.Unmarshal(p.Value, &rec) != nil {
@@ -91,51 +83,78 @@ func (l *Law) follow(c *sim.Cluster, name string) {
 		return
 	}
 	o.Index = p.Modify
-	if o.State == app.Committed && l.ops[name].State != app.Committed && o.Kind != app.Deploy && !o.Lock {
-		l.Replaced[name] = len(c.Acked(name))
+	if o.ID != l.ops[name].ID {
+		l.began[name] = c.Now()
 	}
-	if o.Failover() {
-		l.Accepted[name] = true
+	if o.Kind == app.Migrate && !o.Lock && o.State == app.Committed && l.ops[name].State != app.Committed {
+		if err := l.migrated(c, o); err != nil {
+			c.Fail(err)
+		}
 	}
+	l.follow(c, name, l.ops[name], o)
 	l.ops[name] = o
+}
+
+// migrated: a migrate is committed with the source's data, all that was
+// acknowledged before it began, in the volumes that the target has too.
+func (l *Law) migrated(c *sim.Cluster, o app.Operation) error {
+	var rec app.Record
+	if json.Unmarshal(c.Get(ledger.RecordKey(o.App.Name())).Value, &rec) != nil {
+		return nil // somebody else's value
+	}
+	var acked []sim.Ack
+	for _, a := range l.waivers.live(c, o.Peer.Name()) {
+		if a.At < l.began[o.App.Name()] {
+			acked = append(acked, a)
+		}
+	}
+	for _, v := range c.Live(o.Lead) {
+		key, ours := strings.CutPrefix(v.Name, o.App.Project()+"_")
+		if !ours || slices.Contains(rec.Release.NonMigrable, v.Name) {
+			continue
+		}
+		var due []sim.Ack
+		for _, a := range acked {
+			if slices.Contains(a.Volumes, o.Peer.Volume(key)) {
+				due = append(due, sim.Ack{Number: a.Number, At: a.At, Volumes: []string{v.Name}})
+			}
+		}
+		if err := whole(v, due); err != nil {
+			return fmt.Errorf("migrate of %s to %s is committed with other data: %w", o.Peer.Name(), o.App.Name(), err)
+		}
+	}
+	return nil
 }
 
 // live are the writes that must be in the live volumes of who runs the app:
 // while a migrate switches, none need be.
 func (l *Law) live(c *sim.Cluster, name string) []sim.Ack {
-	acked := c.Acked(name)
-	if o := l.ops[name]; o.Kind == app.Migrate && !o.Lock && o.State != app.Done {
+	if l.migrating(name) {
 		return nil
 	}
-	return acked[l.Replaced[name]:]
+	return l.waivers.live(c, name)
+}
+
+// migrating reports that nobody can write: the operation is under way, or was
+// aborted and closed without its master, and maintenance is held until that one
+// has brought the old data back.
+func (l *Law) migrating(name string) bool {
+	o := l.ops[name]
+	return o.Kind == app.Migrate && !o.Lock && (o.State != app.Done || o.Hold == o.ID)
 }
 
 // oneMaster: at most one node runs the containers of an app.
 func (l *Law) oneMaster(c *sim.Cluster, name string) error {
 	var running []string
 	for _, node := range c.Running(app.Project(name)) {
-		if !l.excused(c, node) {
+		if !l.runs(c, name, node) {
 			running = append(running, node)
 		}
 	}
-	if len(running) > 1 && !l.Accepted[name] {
+	if len(running) > 1 {
 		return fmt.Errorf("%s runs on %s at once", name, strings.Join(running, " and "))
 	}
 	return nil
-}
-
-// excused reports that node's machine is frozen, or was until a moment ago.
-func (l *Law) excused(c *sim.Cluster, node string) bool {
-	if c.Frozen(node) {
-		l.frozen[node] = true
-		return true
-	}
-	if l.frozen[node] {
-		l.frozen[node], l.thawed[node] = false, c.Now()
-	}
-	since, was := l.thawed[node]
-	t := app.DefaultTimes()
-	return was && c.Now()-since <= t.GuardPoll+t.KillMax
 }
 
 // records: every acknowledged record is in a complete copy on some disk, and
@@ -146,22 +165,33 @@ func (l *Law) records(c *sim.Cluster, name string) error {
 		return nil
 	}
 	running := c.Running(app.Project(name))
+	seen := false
 	for _, node := range running {
+		if l.migrating(name) {
+			break
+		}
+		if l.runs(c, name, node) {
+			continue
+		}
+		due := l.due(c, name, node)
+		seen = true
 		for _, v := range c.Live(node) {
-			if strings.HasPrefix(v.Name, app.Project(name)+"_") && !l.Accepted[name] {
-				if err := whole(v, l.live(c, name)); err != nil {
+			if strings.HasPrefix(v.Name, app.Project(name)+"_") {
+				if err := whole(v, due); err != nil {
 					return fmt.Errorf("%s runs on %s with other data: %w", name, node, err)
 				}
 			}
 		}
 	}
-	if len(running) > 0 && !l.Accepted[name] && l.Replaced[name] == 0 {
-		return nil
+	if seen && !l.excuses(name) {
+		return nil // all of it was just seen
 	}
-	return l.somewhere(c.Observe(), name, acked)
+	return l.somewhere(c, name, acked)
 }
 
-func (l *Law) somewhere(all map[string]sim.Observation, name string, acked []sim.Ack) error {
+// somewhere: every acknowledged record is in a live volume or a whole snapshot.
+func (l *Law) somewhere(c *sim.Cluster, name string, acked []sim.Ack) error {
+	all := c.Observe()
 	for _, volume := range acked[len(acked)-1].Volumes {
 		have := map[uint64]bool{}
 		for _, o := range all {
@@ -180,8 +210,11 @@ func (l *Law) somewhere(all map[string]sim.Observation, name string, acked []sim
 				}
 			}
 		}
-		for _, a := range acked {
+		for i, a := range acked {
 			if slices.Contains(a.Volumes, volume) && !have[a.Number] {
+				if l.snapshotsOnly(name, i, a.Number) && c.Thinned(volume, a.Number) {
+					continue
+				}
 				return fmt.Errorf("record %d of %s, acknowledged at %v, is in no complete copy of %s", a.Number, name, a.At, volume)
 			}
 		}

@@ -53,7 +53,7 @@ func Bench(n int, memo *inspect.Memo) (*Scene, error) {
 	}
 	places := []app.Placement{{Master: "n1", Slave: "n2"}, {Master: "n2", Slave: "n3"}, {Master: "n3", Slave: "n1"}}
 	for i := range n {
-		if err := s.ask(ctx, c, app.Request{Kind: app.Deploy, New: places[i%len(places)]}); err != nil {
+		if err := s.ask(ctx, c, app.Request{Kind: app.Deploy, New: places[i%len(places)]}, ""); err != nil {
 			return s, err
 		}
 		if err := s.idle(ctx); err != nil {

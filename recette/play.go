@@ -28,6 +28,7 @@ type Stage struct {
 	mend   map[string]func() // what healing undoes, by what it is
 	deaf   []string          // nodes whose agents are down until the next request was asked
 	asked  string            // id of the last request
+	names  map[app.App]string
 }
 
 // Options of a stage.
@@ -41,6 +42,7 @@ type Options struct {
 	Besides  func(*Stage, Move) // called before the trouble of a play is armed: what else goes wrong
 	Done     func(Cell)         // called as each cell ends, by one worker at a time
 	Saw      func(*sim.Cluster) // called at the end of each play, before its cluster is closed
+	Tune     func(*sim.Options) // may change how the simulator is made: to record or to stop it; nil: nobody does
 }
 
 // NewStage is a cluster of four nodes on which nothing has happened yet.
@@ -57,11 +59,29 @@ func NewStage(o Options) (*Stage, error) {
 	s.source, _ = app.Parse("https://git.example.com/team/hello", "production")
 	agent, guard := Programs(s.Times, o.Memo, o.Edit)
 	s.law = newLaw()
-	s.Cluster = sim.New(sim.Options{
+	made := sim.Options{
 		Nodes: nodes, Seed: o.Seed, Strategy: o.Strategy, Program: agent, GuardProgram: guard,
 		Times: s.Times, Timing: o.Timing, Trace: o.Trace, OnStep: s.step,
-	})
+	}
+	if o.Tune != nil {
+		o.Tune(&made)
+	}
+	s.Cluster = sim.New(made)
 	return s, nil
+}
+
+// name is that of a, which takes its time to be made and is asked for at every
+// write.
+func (s *Stage) name(a app.App) string {
+	name, known := s.names[a]
+	if !known {
+		if s.names == nil {
+			s.names = map[app.App]string{}
+		}
+		name = a.Name()
+		s.names[a] = name
+	}
+	return name
 }
 
 // expected is how a must be when it is at p, by the release of its record.

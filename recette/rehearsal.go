@@ -15,12 +15,11 @@ import (
 // handler on every node, virtual time, and every invariant after every step.
 type rehearsal struct {
 	*Stage
-	strict   bool
-	apps     []app.App // that somebody pushed
-	checked  uint64    // steps after which the invariants were looked at
-	accepted map[string]bool
-	kv       uint64
-	backup   []port.Pair
+	strict  bool
+	apps    []app.App // that somebody pushed
+	checked uint64    // steps after which the invariants were looked at
+	kv      uint64
+	backup  []port.Pair
 }
 
 var _ Ground = (*rehearsal)(nil)
@@ -32,13 +31,17 @@ func newRehearsal(set Setting) *rehearsal {
 	if set.Memo == nil {
 		set.Memo = &inspect.Memo{}
 	}
-	g := &rehearsal{strict: set.Strict, accepted: map[string]bool{}}
+	g := &rehearsal{strict: set.Strict}
 	g.Stage = &Stage{Times: app.DefaultTimes(), law: newLaw(), mend: map[string]func(){}}
 	agent, guard := Programs(g.Stage.Times, set.Memo, set.Edit)
-	g.Cluster = sim.New(sim.Options{
+	o := sim.Options{
 		Nodes: set.Nodes, Seed: set.Seed, Strategy: set.Strategy, Program: agent, GuardProgram: guard,
 		Times: g.Stage.Times, Trace: !set.Mute, OnStep: g.watch,
-	})
+	}
+	if set.Tune != nil {
+		set.Tune(&o)
+	}
+	g.Cluster = sim.New(o)
 	return g
 }
 
@@ -48,7 +51,6 @@ func (g *rehearsal) watch(c *sim.Cluster) {
 	g.law.step(c)
 	if now := c.Changes().KV; now != g.kv {
 		g.kv = now
-		g.accept()
 		for _, a := range g.apps {
 			if !g.strict {
 				break
@@ -56,17 +58,6 @@ func (g *rehearsal) watch(c *sim.Cluster) {
 			if err := g.ends(a); err != nil {
 				c.Fail(err)
 			}
-		}
-	}
-}
-
-// accept notes from which write on nothing may be missing after a failover:
-// what was acknowledged earlier and not replicated is in snapshots only.
-func (g *rehearsal) accept() {
-	for name, o := range g.law.ops {
-		if o.Failover() && o.State == app.Committed && !g.accepted[o.ID] {
-			g.accepted[o.ID] = true
-			g.law.Replaced[name] = len(g.Cluster.Acked(name))
 		}
 	}
 }
@@ -98,10 +89,10 @@ func (g *rehearsal) Fire(_ context.Context, node, name string, payload []byte) (
 
 func (g *rehearsal) Write(_ context.Context, node string, a app.App) (refused, err error) {
 	if node == "" {
-		_, refused = g.Cluster.Write(a.Name())
+		_, refused = g.Cluster.Write(g.name(a))
 		return refused, nil
 	}
-	_, refused = g.WriteAt(node, a.Name())
+	_, refused = g.WriteAt(node, g.name(a))
 	return refused, nil
 }
 
@@ -124,10 +115,10 @@ func (g *rehearsal) Get(_ context.Context, key string) (port.Pair, error) {
 
 func (g *rehearsal) Sessions(context.Context) ([]string, error) { return g.Cluster.Sessions(), nil }
 
-func (g *rehearsal) Acked(a app.App) []sim.Ack { return g.law.live(g.Cluster, a.Name()) }
+func (g *rehearsal) Acked(a app.App) []sim.Ack { return g.law.live(g.Cluster, g.name(a)) }
 
 func (g *rehearsal) Written(a app.App) (acknowledged, refused int) {
-	return len(g.Cluster.Acked(a.Name())), g.Refused(a.Name())
+	return len(g.Cluster.Acked(g.name(a))), g.Refused(g.name(a))
 }
 
 func (g *rehearsal) Tally() Tally {

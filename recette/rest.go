@@ -17,6 +17,8 @@ type Expected struct {
 	Address func(node string) string
 	Without []string // nodes that are off and not looked at
 	Early   bool     // edges may still be on their way
+	Held    bool     // its maintenance stays until its master is back
+	Parts   bool     // of each volume the last part that was received may be on its way
 }
 
 // Faults checks one app on every node that was seen, and its record. acked are
@@ -68,7 +70,7 @@ func (e Expected) onNode(o sim.Observation, acked []sim.Ack) (faults []error) {
 			fault("%w", err)
 		}
 	}
-	for _, why := range halves(o, project) {
+	for _, why := range halves(o, project, e.Parts && role == app.Slave) {
 		fault("%s", why)
 	}
 	if e.Early {
@@ -78,8 +80,8 @@ func (e Expected) onNode(o sim.Observation, acked []sim.Ack) (faults []error) {
 	if role != app.Master { // there a redeploy keeps them, those of a release that failed too
 		want("local volumes", nil)
 	}
-	if slices.Contains(o.Closed, name) {
-		fault("the edge still shows maintenance for %s", name)
+	if closed := slices.Contains(o.Closed, name); closed != e.Held && (closed || o.Routes != nil) {
+		fault("the edge shows maintenance for %s: %v, must be %v", name, closed, e.Held)
 	}
 	if route := o.Routes[name]; o.Routes != nil && route != e.At.Master {
 		fault("the edge routes %s to %q, must be %q", name, route, e.At.Master)
@@ -88,17 +90,19 @@ func (e Expected) onNode(o sim.Observation, acked []sim.Ack) (faults []error) {
 }
 
 // halves lists snapshots of a project that are not whole, and markers of a
-// transfer without the snapshot that they mark, or a second one for a host.
-func halves(o sim.Observation, project string) (all []string) {
-	names, marked := map[string]bool{}, map[string]bool{}
+// transfer without the snapshot that they mark, or a second one for a host. With
+// parts a part that is named after every whole one is no fault.
+func halves(o sim.Observation, project string, parts bool) (all []string) {
+	names, marked, last := map[string]bool{}, map[string]bool{}, map[string]string{}
 	for _, s := range o.Snapshots {
-		names[s.Name] = true
+		names[s.Name], last[s.Volume] = true, s.Name // sorted by name
 	}
 	for _, s := range o.Snapshots {
 		if !strings.HasPrefix(s.Volume, project+"_") {
 			continue
 		}
 		switch to := s.Volume + "@" + s.Host; {
+		case !s.Complete && parts && last[s.Volume] == s.Name:
 		case !s.Complete:
 			all = append(all, "half-received snapshot "+s.Name)
 		case s.Host == "":

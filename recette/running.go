@@ -36,11 +36,21 @@ func (s *Scene) doStep(ctx context.Context, args []string) error {
 }
 
 func (s *Scene) doRun(ctx context.Context, args []string) error {
+	args, orIdle := take(args, "idle")
+	if orIdle {
+		if args, orIdle = take(args, "or"); !orIdle {
+			return usage("run TIME or idle")
+		}
+	}
 	if err := exactly(args, 1, 1); err != nil {
 		return err
 	}
 	d, err := duration(args[0])
 	if err != nil {
+		return err
+	}
+	if orIdle {
+		_, err = s.until(ctx, func() (bool, error) { return s.Quiet(ctx) }, d)
 		return err
 	}
 	return s.Pass(ctx, d)
@@ -119,11 +129,9 @@ func (s *Scene) doSay(ctx context.Context, args []string) error {
 }
 
 func (s *Scene) doCheck(ctx context.Context, args []string) error {
-	args, _ = take(args, "without")
-	for _, n := range args {
-		if _, err := s.node(n); err != nil {
-			return err
-		}
+	args, err := s.off(args)
+	if err != nil {
+		return err
 	}
 	if err := s.check(ctx, args); err != nil {
 		return fmt.Errorf("check: %w", err)

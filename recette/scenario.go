@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/port"
 	"github.com/mlfmonde/cluster/sim/sched"
 )
@@ -21,6 +23,7 @@ type Scenario struct {
 	About string   // the comment at its head
 	Lines []string // as written
 	set   Setting
+	files []txtar.File // as written
 }
 
 // ParseScenario reads a script, a txtar archive or plain text. Files of the
@@ -28,7 +31,7 @@ type Scenario struct {
 // for "push from".
 func ParseScenario(name string, data []byte) (Scenario, error) {
 	a := txtar.Parse(data)
-	sc := Scenario{Name: name, Lines: strings.Split(string(a.Comment), "\n")}
+	sc := Scenario{Name: name, Lines: strings.Split(string(a.Comment), "\n"), files: a.Files}
 	for _, line := range sc.Lines {
 		about, comment := strings.CutPrefix(line, "#")
 		if !comment {
@@ -60,27 +63,76 @@ func ParseScenario(name string, data []byte) (Scenario, error) {
 
 // setting takes a line that says how the cluster is made.
 func (sc *Scenario) setting(i int, words []string) (err error) {
-	if len(words) < 2 {
+	switch {
+	case len(words) == 0:
 		return nil
-	}
-	switch words[0] {
-	case "nodes":
-		sc.set.Nodes = words[1:]
-	case "seed":
-		sc.set.Seed, err = strconv.ParseUint(words[1], 10, 64)
-	case "strategy":
-		sc.set.Strategy.Kind = sched.Kind(words[1])
-		if len(words) > 2 {
-			sc.set.Strategy.Seed, err = strconv.ParseUint(words[2], 10, 64)
+	case words[0] == "nodes":
+		sc.set.Nodes, err = named(words[1:])
+	case words[0] == "seed":
+		if len(words) != 2 {
+			return usage("seed: expected one number")
 		}
+		sc.set.Seed, err = number("seed", words[1])
+	case words[0] == "strategy":
+		sc.set.Strategy, err = strategy(words[1:])
 	default:
 		return nil
 	}
 	sc.Lines[i] = ""
-	if err != nil {
-		return usage("%s %q is not a number", words[0], words[len(words)-1])
+	return err
+}
+
+// named checks the names of a cluster's nodes.
+func named(nodes []string) ([]string, error) {
+	if len(nodes) == 0 {
+		return nil, usage("nodes: which?")
 	}
-	return nil
+	for i, n := range nodes {
+		if err := app.CheckNode("nodes", n); err != nil {
+			return nil, usage("%w", err)
+		}
+		if slices.Contains(nodes[:i], n) {
+			return nil, usage("nodes: %s is there twice", n)
+		}
+	}
+	return nodes, nil
+}
+
+// strategy reads how the next to go on is chosen: "pct 7 depth 3 steps 4000".
+func strategy(words []string) (st sched.Strategy, err error) {
+	known := []sched.Kind{sched.Fifo, sched.Turns, sched.Random, sched.PCT}
+	if len(words) == 0 || !slices.Contains(known, sched.Kind(words[0])) {
+		return st, usage("strategy %q: expected one of %v", strings.Join(words, " "), known)
+	}
+	st.Kind, words = sched.Kind(words[0]), words[1:]
+	if st.Kind == sched.PCT {
+		st.Depth = 3
+	}
+	if len(words)%2 == 1 {
+		if st.Seed, err = number("strategy", words[0]); err != nil {
+			return st, err
+		}
+		words = words[1:]
+	}
+	for ; len(words) > 0 && err == nil; words = words[2:] {
+		switch {
+		case words[0] == "depth" && st.Kind == sched.PCT:
+			st.Depth, err = count(words[1])
+		case words[0] == "steps" && st.Kind == sched.PCT:
+			st.Steps, err = count(words[1])
+		default:
+			err = usage("strategy %s: %q means nothing to it", st.Kind, words[0])
+		}
+	}
+	return st, err
+}
+
+func number(what, text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, usage("%s: %q is not a number", what, text)
+	}
+	return n, nil
 }
 
 // Nodes lists the nodes that the scenario asks for, nil when it does not.
@@ -90,18 +142,7 @@ func (sc Scenario) Nodes() []string { return sc.set.Nodes }
 // looking at; the caller closes it. Set's Seed and Strategy are those of the
 // scenario when it names them. The error says at which line it ended, and why.
 func (sc Scenario) Play(set Setting) (*Scene, error) {
-	own := sc.set
-	own.Calls, own.Strict, own.Memo, own.Edit, own.Tell = set.Calls, set.Strict, set.Memo, set.Edit, set.Tell
-	if own.Nodes == nil {
-		own.Nodes = set.Nodes
-	}
-	if own.Seed == 0 {
-		own.Seed = set.Seed
-	}
-	if own.Strategy.Kind == "" {
-		own.Strategy = set.Strategy
-	}
-	s, err := NewScene(own)
+	s, err := NewScene(sc.made(set))
 	if err != nil {
 		return s, err
 	}
@@ -137,6 +178,9 @@ func (sc Scenario) Random() error {
 
 func (sc Scenario) on(ctx context.Context, s *Scene) error {
 	for i, line := range sc.Lines {
+		if s.set.Cue != nil && strings.TrimSpace(line) != "" {
+			s.set.Cue(i+1, strings.TrimSpace(line))
+		}
 		err := s.Do(ctx, line)
 		if errors.Is(err, ErrQuit) {
 			break

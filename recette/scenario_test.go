@@ -14,14 +14,25 @@ import (
 	"github.com/mlfmonde/cluster/recette"
 )
 
+// mended is the folder of scenarios of faults that were found and mended.
+const mended = "regress"
+
+// kept are the names of the scenarios of the fixtures that must hold.
+func kept() (names []string) {
+	for _, pattern := range []string{"*.txtar", mended + "/*.txtar"} {
+		some, err := fs.Glob(fixtures.Scenarios(), pattern)
+		if err != nil {
+			return nil
+		}
+		names = append(names, some...)
+	}
+	return names
+}
+
 // scenarios are those of the fixtures that must hold.
 func scenarios() []recette.Scenario {
-	names, err := fs.Glob(fixtures.Scenarios(), "*.txtar")
-	if err != nil {
-		return nil
-	}
 	var all []recette.Scenario
-	for _, name := range names {
+	for _, name := range kept() {
 		sc, err := script(name)
 		if err == nil {
 			all = append(all, sc)
@@ -59,14 +70,17 @@ var _ = Describe("Scenarios", func() {
 		})
 	}
 	It("all parse, say what they show, and check at their end", func() {
-		names, err := fs.Glob(fixtures.Scenarios(), "*.txtar")
-		Expect(err).NotTo(HaveOccurred())
+		names := kept()
 		Expect(len(names)).To(BeNumerically(">", 20))
+		Expect(names).To(ContainElement(HavePrefix(mended + "/")))
 		for _, name := range names {
 			sc, err := script(name)
 			Expect(err).NotTo(HaveOccurred(), name)
 			Expect(sc.About).NotTo(BeEmpty(), name)
 			Expect(strings.Join(sc.Lines, "\n")).To(MatchRegexp(`(?m)^(check|expect)`), name)
+			if strings.HasPrefix(name, mended+"/") {
+				Expect(sc.About).To(MatchRegexp(`(?m)^Since: .+ Mended in .+\nFound by: .+`), name)
+			}
 		}
 	})
 })

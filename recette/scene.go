@@ -13,6 +13,7 @@ import (
 	"github.com/mlfmonde/cluster/handler/inspect"
 	"github.com/mlfmonde/cluster/handler/ledger"
 	"github.com/mlfmonde/cluster/handler/port"
+	"github.com/mlfmonde/cluster/sim"
 	"github.com/mlfmonde/cluster/sim/sched"
 )
 
@@ -29,19 +30,26 @@ type Setting struct {
 	Memo     *inspect.Memo
 	Edit     Edit       // of every agent; nil: none
 	Tell     func(Line) // called with each line as it happens; nil: nobody looks
+	// Cue is called with each line of a scenario before it is carried out, and
+	// Tune may change how the simulator is made: to record or to stop it.
+	Cue  func(line int, command string)
+	Tune func(*sim.Options)
 }
 
 // Scene is a cluster that somebody plays on, a command at a time. It is the
 // language; what the commands act on is its ground.
 type Scene struct {
 	Ground
-	set      Setting
-	apps     []*cast
-	hear     listener
-	rests    int  // at-rest checks
-	striking bool // a fault carries out a command
-	armed    []struck
-	verdicts map[string]int
+	set   Setting
+	apps  []*cast
+	hear  listener
+	rests int // at-rest checks
+	// Clocks of nodes have jumped, or a sender may be gone for ever: a part that
+	// was left of a transfer goes only when a whole one has a later date.
+	unordered bool
+	striking  bool // a fault carries out a command
+	armed     []struck
+	verdicts  map[string]int
 }
 
 // struck is a fault that somebody asked for.
@@ -184,8 +192,18 @@ func (s *Scene) check(ctx context.Context, off []string) error {
 		all = append(all, c.App)
 		faults = append(faults, s.standing(ctx, now, c, off))
 	}
+	seen := now // the held ones are looked up in what was seen
+	now.Pairs = slices.DeleteFunc(slices.Clone(now.Pairs), func(p port.Pair) bool { return s.held(seen, p, off) })
 	faults = append(faults, now.Leftovers(all, all)...)
 	return errors.Join(append(faults, now.Absent(s.without(off)))...)
+}
+
+// held reports that a pair is the maintenance of an app whose master is off,
+// which has to roll a release back first: until then nobody may write to it.
+func (s *Scene) held(now Sight, p port.Pair, off []string) bool {
+	name, ours := strings.CutPrefix(p.Key, ledger.Maintenance)
+	var o app.Operation
+	return ours && value(now.Pairs, ledger.OperationKey(name), &o) && o.Hold != "" && o.Hold == string(p.Value) && slices.Contains(off, o.Runs().Master)
 }
 
 // standing checks one application at rest.
@@ -195,7 +213,8 @@ func (s *Scene) standing(ctx context.Context, now Sight, c *cast, off []string) 
 		return err
 	}
 	e := now.expected(c.App, o.Runs(), s.Address)
-	e.Without = off
+	e.Parts = s.unordered || len(off) > 0
+	e.Without, e.Held = off, o.Hold != "" && slices.Contains(off, e.At.Master)
 	want := o.Generation
 	if o.Outcome == app.OutcomeCommitted && o.Kind == app.Deploy {
 		want = o.Seq
@@ -225,15 +244,7 @@ func (s *Scene) without(off []string) []string {
 
 // waiting says in words what is not at rest.
 func (s *Scene) waiting(ctx context.Context) string {
-	pairs, err := s.KV(ctx)
-	if err != nil {
-		return err.Error()
-	}
-	text := waiting(pairs, nil)
-	if n := s.Tally().Busy; n > 0 {
-		text = strings.TrimSuffix(fmt.Sprintf("%d daemons busy; %s", n, text), "; ")
-	}
-	return text
+	return s.short(waiting(ctx, s.Ground, nil, s.Times().CallTimeout))
 }
 
 // Vacuous is an error when a fault that was asked for never struck.
@@ -244,4 +255,12 @@ func (s *Scene) Vacuous() error {
 		}
 	}
 	return nil
+}
+
+// Struck says of each fault that was armed, in order, whether it has struck.
+func (s *Scene) Struck() (all []bool) {
+	for _, a := range s.armed {
+		all = append(all, a.has())
+	}
+	return all
 }

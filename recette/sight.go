@@ -165,30 +165,3 @@ func concerns(p port.Pair, apps []app.App) bool {
 	}
 	return apps == nil || slices.ContainsFunc(apps, func(a app.App) bool { return a.Name() == name })
 }
-
-// waiting says in words what of apps is not at rest; without apps, of any.
-func waiting(pairs []port.Pair, apps []app.App) string {
-	var all []string
-	for _, p := range pairs {
-		kind, rest, _ := strings.Cut(p.Key, "/")
-		name, _, _ := strings.Cut(rest, "/")
-		if apps != nil && !slices.ContainsFunc(apps, func(a app.App) bool { return a.Name() == name }) && kind+"/" != ledger.Requests {
-			continue
-		}
-		var o app.Operation
-		var r app.Request
-		switch kind + "/" {
-		case ledger.Operations:
-			if json.Unmarshal(p.Value, &o) == nil && o.State != app.Done {
-				all = append(all, fmt.Sprintf("%s is %s", p.Key, o.State))
-			}
-		case ledger.Requests:
-			if json.Unmarshal(p.Value, &r) == nil && !r.Done && (apps == nil || slices.Contains(apps, r.App)) {
-				all = append(all, fmt.Sprintf("%s waits", p.Key))
-			}
-		case ledger.Acks:
-			all = append(all, fmt.Sprintf("%s says %s", p.Key, p.Value))
-		}
-	}
-	return strings.Join(all, "; ")
-}

@@ -32,6 +32,9 @@ func (s *Scene) doFault(ctx context.Context, args []string) error {
 
 // strikes arms a fault at a call.
 func (s *Scene) strikes(ctx context.Context, node, call string, args []string) error {
+	if !callable(call) {
+		return usage("there is no call %q; a call is PORT.METHOD, KV.Apply:TRANSACTION, or PORT.* for all of a port; ports are %s", call, strings.Join(ports(), ", "))
+	}
 	f := sim.Fault{Node: node, Call: call}
 	args, then, err := after(args, "then")
 	if err != nil {
@@ -58,6 +61,29 @@ func (s *Scene) strikes(ctx context.Context, node, call string, args []string) e
 	s.armed = append(s.armed, struck{what: f.String(), maybe: maybe, has: has})
 	s.say(ctx, "armed: %s", f)
 	return nil
+}
+
+// ports lists those that have calls.
+func ports() (all []string) {
+	for _, c := range sim.Calls() {
+		port, _, _ := strings.Cut(c, ".")
+		all = append(all, port)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// callable reports whether a fault can be asked for at a call of that name.
+// Streams are those between real nodes.
+func callable(call string) bool {
+	port, method, _ := strings.Cut(call, ".")
+	switch {
+	case port == "Stream", call == "KV.Apply", strings.HasPrefix(call, "KV.Apply:"):
+		return true
+	case method == "*":
+		return slices.Contains(ports(), port)
+	}
+	return slices.Contains(sim.Calls(), call)
 }
 
 // follow is what a fault does when it strikes, nil for no command.
@@ -98,6 +124,10 @@ func (s *Scene) details(f *sim.Fault, args []string) (err error) {
 			f.Times = -1
 		case word == "times":
 			f.Times, err = count(value)
+		case word == "percent":
+			if f.Percent, err = count(value); err == nil && (f.Percent < 1 || f.Percent > 100) {
+				err = usage("percent %s: expected 1 to 100", value)
+			}
 		case word == "arg":
 			f.Arg = s.key(value)
 		case word == "for":

@@ -123,7 +123,7 @@ func (n *node) take(name string) (*snapshot, error) {
 		return nil, fmt.Errorf("snapshot of %s: %w", name, port.ErrNoSpace)
 	}
 	s := &snapshot{records: frozen(v.records)}
-	at := n.wall()
+	at := n.local()
 	for {
 		s.Name = name + "@" + at.Format(dateForm)
 		if _, taken := d.find(s.Name); !taken {

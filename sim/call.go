@@ -17,6 +17,7 @@ var errRealClock = errors.New("a context with a deadline of the real clock reach
 // chooses who goes on, where dead callers are turned away and faults strike
 // before the effect. What it returns goes to leave, whatever happened.
 func (p *process) enter(ctx context.Context, id callID, arg string) (*Armed, error) {
+	p.open = append(p.open, opened{task: p.c.sched.Current(), id: id, arg: arg, since: p.c.sched.Now()})
 	if err := p.c.sched.Yield(ctx); err != nil {
 		return nil, gone(err)
 	}
@@ -45,6 +46,7 @@ func gone(err error) error {
 // leave is the end of every port call: faults strike after the effect, the
 // step is noted, invariants are checked.
 func (p *process) leave(f *Armed, id callID, arg string, err error) error {
+	p.shut()
 	if err == ErrDead {
 		return err
 	}

@@ -28,6 +28,7 @@ type Options struct {
 	Drivers      []string       // names of the Buttervolume driver, with or without tag
 	Trace        bool           // keep a line per step; the hash is kept always
 	Record       bool           // keep the tape of choices
+	Last         uint64         // the step after which the run ends with sched.ErrStopped, 0: none
 	Instant      uint64         // bound of steps at one virtual instant, 0: 200,000
 	// GateForgets lets a restarted handler touch volumes with an unanswered
 	// restore or removal: its memory of them is gone. Without it the node
@@ -73,6 +74,8 @@ type Cluster struct {
 	byName      map[string]*node
 	net         network
 	gossip      Gossiping
+	thinned     map[string]map[uint64]bool // volume → records that a purge took a copy of
+	fired       []port.Event               // of the last while
 	kv          store
 	members     []app.Member
 	remotes     map[string]*remote
@@ -81,6 +84,7 @@ type Cluster struct {
 	unpublished map[string]bool // image names
 	users       map[string]*ledger
 	faults      []*Armed
+	heals       int // how often every fault was taken away
 	sites       siteTable
 	trace       trace
 	changes     Changes
@@ -89,6 +93,7 @@ type Cluster struct {
 	masters     map[*entry]string // decoded records
 	quiet       bool              // as of KV index quietAt-1
 	quietAt     uint64
+	writes      uint64
 	edges       int // for users that come in anywhere, in turn
 }
 
@@ -110,9 +115,9 @@ func New(o Options) *Cluster {
 	c := &Cluster{
 		o: o, rand: sched.NewRand(o.Seed ^ 0x5eed), byName: map[string]*node{}, remotes: map[string]*remote{},
 		images: map[string]*image{}, files: map[string]*composeFile{}, users: map[string]*ledger{},
-		unpublished: map[string]bool{}, masters: map[*entry]string{},
+		unpublished: map[string]bool{}, masters: map[*entry]string{}, thinned: map[string]map[uint64]bool{},
 	}
-	c.sched = sched.New(sched.Options{Strategy: o.Strategy, Instant: o.Instant, Record: o.Record})
+	c.sched = sched.New(sched.Options{Strategy: o.Strategy, Instant: o.Instant, Record: o.Record, Last: o.Last})
 	c.kv.c = c
 	c.kv.byPrefix = map[string]*prefix{}
 	c.trace.keep = o.Trace
@@ -163,7 +168,13 @@ func (c *Cluster) Now() time.Duration { return c.sched.Now() }
 func (c *Cluster) Steps() uint64 { return c.sched.Steps() }
 
 // Tape is the list of scheduling choices, when Options.Record is set.
-func (c *Cluster) Tape() []uint16 { return c.sched.Tape() }
+func (c *Cluster) Tape() sched.Tape { return c.sched.Tape() }
+
+// Misfit is where the run left the tape that it replays, nil while it fits.
+func (c *Cluster) Misfit() *sched.Misfit { return c.sched.Misfit() }
+
+// Unplayed counts the choices of the tape that have not been made.
+func (c *Cluster) Unplayed() int { return c.sched.Unplayed() }
 
 // Busy counts what daemons have under way, late effects included.
 func (c *Cluster) Busy() int { return c.busy }

@@ -33,7 +33,8 @@
 //
 // A [Fault] is addressed by node, process, call and count, never by time. It
 // counts from the moment it is armed ([Cluster.Inject]); [Armed.Fired] says
-// whether it struck. [Cluster.Sites] lists the calls of a run, which is what a
+// whether it struck. With Percent it strikes by chance, and "KV.*" is every call
+// of a port: a bad link. [Cluster.Hanging] lists calls that do not return. [Cluster.Sites] lists the calls of a run, which is what a
 // fault-free learning run is for. [Cluster.Cut], [Cluster.FreezeMachine],
 // [Cluster.ConsulAway] and the like happen at once; inside Fault.Do they
 // happen at a call.

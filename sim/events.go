@@ -75,6 +75,9 @@ func (c *Cluster) Fire(from, name string, payload []byte) string {
 
 func (c *Cluster) fire(from *node, name string, payload []byte) string {
 	e := port.Event{ID: c.uuid(), Name: name, Payload: slices.Clone(payload)}
+	if c.fired = append(c.fired, e); len(c.fired) > ring {
+		c.fired = slices.Clone(c.fired[len(c.fired)-ring:])
+	}
 	reached := c.epidemic(from)
 	for i, n := range c.nodes {
 		if reached[i] && n.up {
@@ -84,6 +87,20 @@ func (c *Cluster) fire(from *node, name string, payload []byte) string {
 	return e.ID
 }
 
+// Echo sends the events of the last while to every node once more, as they
+// were: Consul may deliver any of them again, and late.
+func (c *Cluster) Echo() {
+	c.note(nil, "every event once more")
+	for _, e := range c.fired {
+		for _, n := range c.nodes {
+			if n.up {
+				c.spread(nil, n, e)
+			}
+		}
+	}
+}
+
+// spread sends an event on its way; from is nil for one on its way again.
 func (c *Cluster) spread(from, to *node, e port.Event) {
 	if to == from {
 		to.receive(e)

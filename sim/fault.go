@@ -38,11 +38,12 @@ func Phases() []Phase {
 type Fault struct {
 	Node    string         // "": any
 	Process Process        // whose call
-	Call    string         // "Port.Method"; "KV.Apply:commit" for one transaction, "KV.Apply" for any
+	Call    string         // "Port.Method"; "KV.Apply:commit" for one transaction, "KV.Apply" for any; "KV.*" for all of a port
 	Arg     string         // "": any; else the call's argument contains it
 	Nth     int            // the nth such call after arming; 0: the next
 	Phase   Phase          //
 	Times   int            // how many calls in a row it strikes; 0: one, negative: for ever
+	Percent int            // how many of the calls that it could strike, by chance; 0: all
 	For     time.Duration  // Slow, Hang (0: for ever; Consul calls end at the call time-out), Late
 	Down    time.Duration  // crash and power phases: until it is started again; 0: Timing.Restart or a minute, negative: never
 	Share   int            // Half: percent that arrive before it stops; 0: 50
@@ -62,6 +63,9 @@ func (f Fault) String() string {
 	if f.Arg != "" {
 		arg = "(" + f.Arg + ")"
 	}
+	if f.Percent > 0 {
+		times += fmt.Sprintf(", %d %% of them", f.Percent)
+	}
 	return fmt.Sprintf("%s %s %s%s #%d %s%s", f.Node, f.Process, f.Call, arg, max(f.Nth, 1), f.Phase, times)
 }
 
@@ -72,13 +76,17 @@ type Armed struct {
 	At    []time.Duration // when
 	seen  int
 	id    callID // of an exact call, 0: by name
+	port  string // "KV." for every call of a port, "" for one call
 	node  int    // index, -1: any
-	off   bool
+	heals int    // of the cluster when it was armed
 }
 
 // Inject arms a fault from now on.
 func (c *Cluster) Inject(f Fault) *Armed {
-	a := &Armed{Fault: f, node: -1, id: c.sites.known(f.Call)}
+	a := &Armed{Fault: f, node: -1, id: c.sites.known(f.Call), heals: c.heals}
+	if port, all := strings.CutSuffix(f.Call, "*"); all {
+		a.port = port
+	}
 	if f.Node != "" {
 		a.node = c.node(f.Node).idx
 	}
@@ -87,11 +95,10 @@ func (c *Cluster) Inject(f Fault) *Armed {
 }
 
 // Disarm takes every fault away: the cluster heals. Those that are down for
-// good stay down.
+// good stay down, calls that hang go on to, and what a fault would do after the
+// effect of a call under way does not happen.
 func (c *Cluster) Disarm() {
-	for _, a := range c.faults {
-		a.off = true
-	}
+	c.heals++
 	c.faults = nil
 }
 
@@ -104,7 +111,7 @@ func (c *Cluster) match(p *process, id callID, arg string) *Armed {
 		if a.node >= 0 && a.node != p.n.idx || a.Process != p.kind || !a.names(c, id) || a.Arg != "" && !strings.Contains(arg, a.Arg) {
 			continue
 		}
-		if a.seen++; a.seen < a.Nth {
+		if a.seen++; a.seen < a.Nth || a.Percent > 0 && c.rand.Intn(100) >= a.Percent {
 			continue
 		}
 		a.Fired++
@@ -118,6 +125,9 @@ func (c *Cluster) match(p *process, id callID, arg string) *Armed {
 }
 
 func (a *Armed) names(c *Cluster, id callID) bool {
+	if a.port != "" {
+		return strings.HasPrefix(c.sites.name(id), a.port)
+	}
 	if a.id == 0 {
 		a.id = c.sites.known(a.Call)
 	}
@@ -190,6 +200,9 @@ func (p *process) hang(ctx context.Context, a *Armed, id callID) error {
 
 // aftermath is what a fault does after the effect.
 func (p *process) aftermath(a *Armed, err error) error {
+	if a.heals != p.c.heals {
+		return err
+	}
 	switch a.Phase {
 	case Lost, Late:
 		return a.err()
@@ -213,7 +226,13 @@ func (p *process) die(a *Armed) {
 			if down == 0 {
 				down = time.Minute
 			}
-			c.sched.At(nil, c.Now()+down, "boot", func() { c.Boot(n.name); c.stepped() })
+			cuts := n.cuts
+			c.sched.At(nil, c.Now()+down, "boot", func() {
+				if n.cuts == cuts { // nobody has taken it again
+					c.Boot(n.name)
+					c.stepped()
+				}
+			})
 		}
 		return
 	}

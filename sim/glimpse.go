@@ -5,6 +5,12 @@ package sim
 // Frozen reports whether node's whole machine stands still.
 func (c *Cluster) Frozen(node string) bool { return c.node(node).frozen() }
 
+// Still reports whether a process of node is frozen.
+func (c *Cluster) Still(node string, kind Process) bool {
+	p := c.node(node).proc[kind]
+	return p != nil && p.owner.Frozen()
+}
+
 // Live lists the live volumes of node. Their records are shared: look, do not
 // change.
 func (c *Cluster) Live(node string) []VolumeState {

@@ -68,6 +68,30 @@ func (c *Cluster) link(ch Channel, a, b string, cut bool) {
 	}
 }
 
+// Broken is a link without traffic, in one direction.
+type Broken struct {
+	Channel  Channel
+	From, To string // a node, or [Outside]
+}
+
+// Cuts lists every link that is cut, by channel and names.
+func (c *Cluster) Cuts() (all []Broken) {
+	name := func(i int) string {
+		if i == len(c.nodes) {
+			return Outside
+		}
+		return c.nodes[i].name
+	}
+	for ch, links := range c.net.cut {
+		for i, cut := range links {
+			if cut {
+				all = append(all, Broken{Channel: Channel(ch), From: name(i / c.net.n), To: name(i % c.net.n)})
+			}
+		}
+	}
+	return all
+}
+
 // Isolate cuts node from everything, both ways, on every channel.
 func (c *Cluster) Isolate(node string) {
 	c.note(c.node(node), "isolated")

@@ -31,6 +31,7 @@ type node struct {
 	name    string
 	address string
 	up      bool
+	cuts    int // how often somebody took its power
 	booted  time.Duration
 	machine *sched.Owner // dockerd, the driver, the edge
 	proc    [processes]*process
@@ -38,12 +39,13 @@ type node struct {
 	exits   [processes]error // what the last one's program returned
 	off     [processes]bool  // stopped for good: no unit starts it again
 	skew    time.Duration
-	wrong   int        // how often its wall clock was read while it was skewed
-	drift   int64      // parts per million
-	full    bool       // disk
-	denied  bool       // its key opens no git remote
-	working int        // what its daemons have under way
-	said    app.Member // decoded presence, as of KV index saidAt
+	zone    time.Duration // of the dates that its volume driver writes
+	wrong   int           // how often its wall clock was read while it was skewed
+	drift   int64         // parts per million
+	full    bool          // disk
+	denied  bool          // its key opens no git remote
+	working int           // what its daemons have under way
+	said    app.Member    // decoded presence, as of KV index saidAt
 	saidAt  uint64
 	agent   agent
 	disk    disk
@@ -51,6 +53,7 @@ type node struct {
 	driver  driver
 	edge    edge
 	ticking *sched.Owner // the machine whose scheduler runs
+	round   *sched.Task  // the scheduler's next look
 	leases  []app.Lease  // tmpfs, sorted
 	marked  bool         // tmpfs
 	mark    time.Duration
@@ -65,6 +68,7 @@ type process struct {
 	owner       *sched.Owner
 	member      app.Member // as last joined
 	value       []byte     // member as JSON
+	open        []opened   // calls that have not returned
 }
 
 func newNode(c *Cluster, idx int, name string) *node {
@@ -149,6 +153,7 @@ func (n *node) corpse() *process {
 // gone, its disk stays.
 func (c *Cluster) PowerCut(node string) {
 	n := c.node(node)
+	n.cuts++
 	if !n.up {
 		return
 	}
@@ -243,6 +248,11 @@ func (c *Cluster) ThawMachine(node string) {
 
 // Skew sets how far node's wall clock is ahead.
 func (c *Cluster) Skew(node string, d time.Duration) { c.node(node).skew = d }
+
+// Zone sets how far the local time of node is ahead of UTC: the volume driver
+// dates snapshots by it. A change of it is the beginning or the end of summer
+// time.
+func (c *Cluster) Zone(node string, d time.Duration) { c.node(node).zone = d }
 
 // WrongDates counts how often node's wall clock was read while it was skewed.
 func (c *Cluster) WrongDates(node string) int { return c.node(node).wrong }

@@ -21,10 +21,25 @@ func (n *node) purge(volume, pattern string, now time.Time) {
 		names[i] = s.Name
 	}
 	for _, name := range expired(names, parts, now) {
+		n.c.thin(n.driver.snap(name))
 		n.driver.unsnap(name)
 		n.c.changes.Data++
 	}
 }
+
+// thin notes which records a purge has taken a copy of.
+func (c *Cluster) thin(s *snapshot) {
+	for _, r := range s.records {
+		if c.thinned[s.Volume] == nil {
+			c.thinned[s.Volume] = map[uint64]bool{}
+		}
+		c.thinned[s.Volume][r.Number] = true
+	}
+}
+
+// Thinned reports whether a purge has ever taken a snapshot of volume that had
+// the record with that number.
+func (c *Cluster) Thinned(volume string, number uint64) bool { return c.thinned[volume][number] }
 
 // components are a pattern's minutes, ascending, each once; nil when it is none.
 func components(pattern string) []int {

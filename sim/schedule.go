@@ -92,7 +92,7 @@ func (n *node) ticker() {
 }
 
 func (n *node) pause() {
-	n.c.sched.At(n.machine, n.c.Now()+n.c.o.Timing.Round, "scheduler", func() { n.round(slices.Clone(n.driver.lines)) })
+	n.round = n.c.sched.At(n.machine, n.c.Now()+n.c.o.Timing.Round, "scheduler", func() { n.work(slices.Clone(n.driver.lines)) })
 }
 
 // DriverRound makes node's Buttervolume look at its schedule now.
@@ -107,8 +107,26 @@ func (c *Cluster) DriverRound(node string) {
 	}
 }
 
-// round runs the due jobs in order, a transfer delaying those after it.
-func (n *node) round(lines []app.Schedule) {
+// Tick makes every job of node's Buttervolume due and its scheduler look at
+// them now, as when an hour has passed since the last time. A round that is
+// under way ends first, and a machine that stands still does nothing.
+func (c *Cluster) Tick(node string) {
+	n := c.node(node)
+	if !n.up {
+		return
+	}
+	c.note(n, "scheduler: every job is due")
+	clear(n.driver.last)
+	if n.round == nil || n.round.Ended() || n.frozen() {
+		return
+	}
+	c.sched.Cancel(n.round)
+	n.work(slices.Clone(n.driver.lines))
+	c.stepped()
+}
+
+// work runs the due jobs in order, a transfer delaying those after it.
+func (n *node) work(lines []app.Schedule) {
 	for i, l := range lines {
 		if n.driver.down {
 			break
@@ -119,7 +137,7 @@ func (n *node) round(lines []app.Schedule) {
 		}
 		n.c.later(n, t.took, func() {
 			_ = t.finish() // the driver does not read the result
-			n.round(lines[i+1:])
+			n.work(lines[i+1:])
 		})
 		return
 	}
@@ -129,7 +147,7 @@ func (n *node) round(lines []app.Schedule) {
 // job runs one line if it is due. It returns a transfer that has begun.
 func (n *node) job(l app.Schedule) *transfer {
 	d := &n.driver
-	key, now := l.Action+" "+l.Volume, n.wall()
+	key, now := l.Action+" "+l.Volume, n.local()
 	last, known := d.last[key]
 	if !known {
 		last = now.Add(-24 * time.Hour)

@@ -17,11 +17,18 @@ type Ack struct {
 	Volumes []string      `json:"volumes"`
 }
 
+// Refusal is a write that nobody acknowledged.
+type Refusal struct {
+	At   time.Duration `json:"at"`
+	Edge string        `json:"edge"` // where the request came in
+	Err  string        `json:"err"`
+}
+
 // ledger is what the users of one app were told.
 type ledger struct {
-	acks   []Ack
-	next   uint64
-	failed int
+	acks     []Ack
+	failed   int
+	refusals []Refusal // when lines are kept
 }
 
 // Answers of an application that does not take a write.
@@ -33,7 +40,8 @@ var (
 
 // Write is a user's request to the app called name, coming in at the edge of
 // one node after the other. On success a record with the returned number is in
-// every Buttervolume volume of the app, and acknowledged.
+// every Buttervolume volume of the app, and acknowledged. No two writes to
+// the cluster have the same number: a migrate carries records over.
 func (c *Cluster) Write(name string) (uint64, error) {
 	err := error(ErrUnreachable)
 	for range c.nodes {
@@ -62,17 +70,20 @@ func (c *Cluster) WriteAt(node, name string) (uint64, error) {
 	to, err := c.routed(at, name)
 	if err != nil {
 		l.failed++
+		if c.trace.keep {
+			l.refusals = append(l.refusals, Refusal{At: c.Now(), Edge: node, Err: err.Error()})
+		}
 		return 0, fmt.Errorf("write to %s at %s: %w", name, node, err)
 	}
-	l.next++
-	ack := Ack{Number: l.next, At: c.Now(), Edge: node, Node: to.name}
+	c.writes++
+	ack := Ack{Number: c.writes, At: c.Now(), Edge: node, Node: to.name}
 	for _, k := range to.docker.of(project(name)) {
 		if !to.serves(k) {
 			continue
 		}
 		for _, v := range k.data {
 			if !slices.Contains(ack.Volumes, v.name) {
-				v.append(Record{Number: l.next})
+				v.append(Record{Number: ack.Number})
 				ack.Volumes = append(ack.Volumes, v.name)
 			}
 		}
@@ -82,7 +93,7 @@ func (c *Cluster) WriteAt(node, name string) (uint64, error) {
 	c.changes.Data++
 	c.note(to, "write acknowledged")
 	c.stepped()
-	return l.next, nil
+	return ack.Number, nil
 }
 
 // routed is the node where a request for name that came in at a node's edge
@@ -135,6 +146,15 @@ func (c *Cluster) Refused(name string) int {
 		return l.failed
 	}
 	return 0
+}
+
+// Refusals lists the writes to name that were not acknowledged, when lines are
+// kept.
+func (c *Cluster) Refusals(name string) []Refusal {
+	if l := c.users[name]; l != nil {
+		return l.refusals
+	}
+	return nil
 }
 
 // Written lists the apps that somebody wrote to, sorted.

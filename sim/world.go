@@ -35,6 +35,9 @@ func (n *node) wall() time.Time {
 	return epoch.Add(n.c.Now() + n.skew)
 }
 
+// local is the wall clock of n in its time zone.
+func (n *node) local() time.Time { return n.wall().Add(n.zone) }
+
 // boottime is CLOCK_BOOTTIME of n.
 func (n *node) boottime() time.Duration {
 	d := n.c.Now() - n.booted

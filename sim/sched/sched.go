@@ -9,6 +9,7 @@ package sched
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 )
 
@@ -31,6 +32,8 @@ type Options struct {
 	DeadCalls int
 	// Record keeps every choice, see [Scheduler.Tape].
 	Record bool
+	// Last is the step after which the run ends with [ErrStopped]. 0: none.
+	Last uint64
 }
 
 // Scheduler is one virtual world of tasks. It is used from one goroutine.
@@ -53,7 +56,10 @@ type Scheduler struct {
 	pick   picker
 	stay   bool // Fifo
 	record bool
-	tape   []uint16
+	last   uint64
+	tape   Tape
+	replay *replay
+	misfit *Misfit
 	until  func() bool
 	err    error
 }
@@ -68,6 +74,10 @@ func New(o Options) *Scheduler {
 	if s.calls == 0 {
 		s.calls = 10_000
 	}
+	if s.last = o.Last; s.last == 0 {
+		s.last = math.MaxUint64
+	}
+	s.follow(o.Strategy)
 	return s
 }
 
@@ -92,7 +102,7 @@ func (s *Scheduler) Fail(err error) {
 }
 
 // Tape is the list of choices made, for a [Replay], when they are recorded.
-func (s *Scheduler) Tape() []uint16 { return s.tape }
+func (s *Scheduler) Tape() Tape { return s.tape }
 
 // Run makes steps until until is true (asked before every step), the run
 // fails, or nothing is left to do ([ErrIdle]).
@@ -134,6 +144,10 @@ func (s *Scheduler) RunUntil(end time.Duration) error {
 // next chooses the task of the next step, moving the clock when nothing can
 // run now. nil: nothing left, or the run failed.
 func (s *Scheduler) next() *Task {
+	if s.steps >= s.last {
+		s.Fail(ErrStopped)
+		return nil
+	}
 	if len(s.ready) == 0 {
 		s.scan()
 	} else if s.steps&15 == 0 {
@@ -154,7 +168,7 @@ func (s *Scheduler) next() *Task {
 			i %= n
 		}
 		if s.record {
-			s.tape = append(s.tape, uint16(i))
+			s.tape = append(s.tape, Choice{Took: uint16(i), Of: uint16(n)})
 		}
 	}
 	t := s.ready[i]

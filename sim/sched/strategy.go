@@ -30,9 +30,10 @@ func (r *Rand) Intn(n int) int {
 type Strategy struct {
 	Kind  Kind
 	Seed  uint64
-	Depth int      // PCT: bugs of so many ordered events are found with a known probability
-	Steps int      // PCT: how long a run is expected to be; 0: 2,000
-	Tape  []uint16 // Replay: the choices; then first come, first served
+	Depth int  // PCT: bugs of so many ordered events are found with a known probability
+	Steps int  // PCT: how long a run is expected to be; 0: 2,000
+	Tape  Tape // Replay: the choices
+	Then  Kind // Replay: who chooses where the tape does not fit, with the fields above
 }
 
 // Kind names a strategy.
@@ -55,7 +56,9 @@ func (s Strategy) String() string {
 	case PCT:
 		return fmt.Sprintf("pct seed=%d depth=%d steps=%d", s.Seed, s.Depth, s.Steps)
 	case Replay:
-		return fmt.Sprintf("replay of %d choices", len(s.Tape))
+		tape := len(s.Tape)
+		s.Kind, s.Then = s.Then, Fifo
+		return fmt.Sprintf("replay of %d choices, then ", tape) + s.String()
 	case Turns:
 		return "turns"
 	}
@@ -74,7 +77,9 @@ func (s Strategy) picker() picker {
 	case PCT:
 		return newPCT(s)
 	case Replay:
-		return &replay{tape: s.Tape}
+		tape := s.Tape
+		s.Kind, s.Then = s.Then, Fifo
+		return &replay{tape: tape, then: s.picker()}
 	}
 	return fifo{}
 }
@@ -88,18 +93,6 @@ type random struct{ rand Rand }
 
 func (*random) meet(*Task)                     {}
 func (r *random) pick(q []*Task, _ uint64) int { return r.rand.Intn(len(q)) }
-
-type replay struct{ tape []uint16 }
-
-func (*replay) meet(*Task) {}
-func (r *replay) pick(q []*Task, _ uint64) int {
-	if len(r.tape) == 0 {
-		return 0
-	}
-	i := int(r.tape[0]) % len(q)
-	r.tape = r.tape[1:]
-	return i
-}
 
 // pct is probabilistic concurrency testing: every task has a random priority,
 // the highest runs, and at depth-1 random steps the one that would run drops

@@ -224,14 +224,14 @@ func (s *Scheduler) Yield(ctx context.Context) error {
 // stays makes the step of a yielding task under Fifo, whose choice is the task
 // itself while nothing has become due.
 func (s *Scheduler) stays(t *Task) bool {
-	if !s.stay || s.steps&15 == 0 || s.instant >= s.limit || t.owner.frozen || len(s.dying) > 0 || s.err != nil {
+	if !s.stay || s.steps&15 == 0 || s.instant >= s.limit || s.steps >= s.last || t.owner.frozen || len(s.dying) > 0 || s.err != nil {
 		return false
 	}
 	if len(s.timers) > 0 && s.timers[0].when <= s.now || s.until != nil && s.until() {
 		return false
 	}
-	if s.record && len(s.ready) > 0 {
-		s.tape = append(s.tape, uint16(len(s.ready)))
+	if n := len(s.ready); s.record && n > 0 {
+		s.tape = append(s.tape, Choice{Took: uint16(n), Of: uint16(n + 1)})
 	}
 	s.steps++
 	s.instant++

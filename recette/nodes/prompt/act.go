@@ -24,10 +24,14 @@ import (
 // nil for all others.
 func Refused(a recette.Act) error {
 	switch a.Deed {
-	case recette.Skew, recette.Drift:
+	case recette.Skew, recette.Drift, recette.Zone:
 		return a.Cannot("real nodes have the one clock of this machine")
 	case recette.Gossip:
 		return a.Cannot("Consul's gossip is its own; take a node's agent away instead: fault NODE agent down")
+	case recette.Echo:
+		return a.Cannot("Consul's gossip is its own; redeliver alone fires new events")
+	case recette.Tick:
+		return a.Cannot("the driver's scheduler has the machine's clock; restart the driver instead: fault NODE driver down, then up")
 	case recette.LayCheckout, recette.LayStack:
 		return a.Cannot("what the old tool left is laid on simulated nodes only")
 	case recette.Cut, recette.Join:

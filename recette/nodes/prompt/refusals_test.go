@@ -18,6 +18,9 @@ func TestRefused_ActsHaveAReason(t *testing.T) {
 	}{
 		{recette.Act{Deed: recette.Skew, Node: "n1", For: time.Hour}, "skew n1 1h0m0s: not to be had here: real nodes have the one clock"},
 		{recette.Act{Deed: recette.Drift, Node: "n1", N: 3}, "drift n1 3: not to be had here: real nodes have the one clock"},
+		{recette.Act{Deed: recette.Zone, Node: "n1", For: time.Hour}, "zone n1 1h0m0s: not to be had here: real nodes have the one clock"},
+		{recette.Act{Deed: recette.Tick, Node: "n1"}, "tick n1: not to be had here: the driver's scheduler has the machine's clock"},
+		{recette.Act{Deed: recette.Echo}, "redeliver at once: not to be had here: Consul's gossip is its own"},
 		{recette.Act{Deed: recette.Gossip}, "gossip: not to be had here: Consul's gossip is its own"},
 		{recette.Act{Deed: recette.LayStack, Node: "n1"}, "simulated nodes only"},
 		{recette.Act{Deed: recette.LayCheckout, Node: "n1"}, "simulated nodes only"},
@@ -39,6 +42,8 @@ func TestRefusedFault_FaultsHaveAReason(t *testing.T) {
 		fault sim.Fault
 		want  string
 	}{
+		{sim.Fault{Node: "n1", Call: "Stack.Up", Phase: sim.Lost, Percent: 5}, "leave percent out"},
+		{sim.Fault{Node: "n1", Call: "KV.*", Phase: sim.ErrorBefore}, "that call sends nothing that could be held"},
 		{sim.Fault{Node: "n1", Call: "Guard.Mark", Phase: sim.ErrorBefore}, "that call sends nothing that could be held; those that do are Volumes.List"},
 		{sim.Fault{Node: "n1", Call: "Stream.http", Phase: sim.ErrorBefore}, "its streams are Stream.ssh"},
 		{sim.Fault{Node: "n1", Call: "Stack.Up", Phase: sim.Half}, "only a transfer stops half-way"},

@@ -35,6 +35,8 @@ func RefusedFault(f sim.Fault) error {
 	name, _, _ := strings.Cut(f.Call, ":")
 	stream, streams := strings.CutPrefix(f.Call, "Stream.")
 	switch {
+	case f.Percent > 0:
+		return sorry("a relay counts calls and draws none by chance; leave percent out")
 	case streams && stream != cluster.StreamSSH && stream != cluster.StreamGitSSH:
 		return sorry("its streams are Stream.ssh, transfers into the node, and Stream.gitssh")
 	case !streams && !slices.Contains(relay.Addresses(), name):
