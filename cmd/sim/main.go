@@ -118,7 +118,7 @@ machine cannot have.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w\nsee: %s --help", errBad, err, cmd.CommandPath())
 	})
-	root.AddCommand(newRun(sh), newMatrix(sh), newReplay(sh), newPlayback(sh), newBench(sh))
+	root.AddCommand(newRun(sh), newMatrix(sh), newReplay(sh), newDiff(sh), newPlayback(sh), newShrink(sh), newExplore(sh), newCanary(sh), newBench(sh))
 	return root
 }
 

@@ -31,6 +31,7 @@ func newMatrix(sh shell) *cobra.Command {
 		noSweep    bool
 		page       pages
 		everything bool
+		keep       string
 		real       realCells
 	)
 	cmd := &cobra.Command{
@@ -59,6 +60,9 @@ when no cell fails and none is vacuous.`,
 					return take(r, c) && !(noSweep && c.Sweep != "")
 				})
 				result.Stamp(commit(), time.Now().UTC().Format(time.RFC3339))
+				if keep != "" {
+					shell{out: sh.err, err: sh.err}.leaveCells(keep, result, which.seed)
+				}
 			}
 			merged, err := page.merged(result)
 			if err == nil {
@@ -72,6 +76,7 @@ when no cell fails and none is vacuous.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the result as JSON on standard output")
 	cmd.Flags().StringVar(&page.markdown, "markdown", "", "also write the matrix as a table to this file")
 	cmd.Flags().StringArrayVar(&page.merge, "merge", nil, "show what is played now together with the cells of this JSON file, such as those of real nodes; repeatable")
+	cmd.Flags().StringVar(&keep, "incident", "", "leave a folder in this one for each simulated cell that fails")
 	cmd.Flags().BoolVar(&noSweep, "no-sweep", false, "leave out the columns that crash a node at every call (minutes)")
 	cmd.Flags().BoolVarP(&everything, "verbose", "v", false, "name every cell as it ends, not only those that do not pass")
 	return cmd

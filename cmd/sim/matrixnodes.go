@@ -57,7 +57,7 @@ func (c *realCells) check(f *pflag.FlagSet) error {
 		return fmt.Errorf("%w: --world %s: use %s or %s", errBad, c.world, recette.WorldSim, recette.WorldNodes)
 	}
 	real := map[string]bool{"full": true, "shard": true, "state": true, "resume": true, "side": true, "clusters": true, "evidence": true, "record": true}
-	simulated := map[string]bool{"seed": true, "no-sweep": true}
+	simulated := map[string]bool{"seed": true, "no-sweep": true, "incident": true}
 	var wrong string
 	f.Visit(func(flag *pflag.Flag) {
 		if c.world == recette.WorldSim && real[flag.Name] || c.world == recette.WorldNodes && simulated[flag.Name] {

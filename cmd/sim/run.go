@@ -28,6 +28,7 @@ type runner struct {
 	random bool
 	prompt bool
 	world  string
+	keep   string
 }
 
 func newRun(sh shell) *cobra.Command {
@@ -62,6 +63,7 @@ same, time is real too, and without a file they are read from standard input.
 	cmd.Flags().BoolVar(&r.calls, "calls", false, "every port call is a line")
 	cmd.Flags().BoolVar(&r.random, "random", false, "tasks take turns at random, by the seed")
 	cmd.Flags().Uint64Var(&r.seed, "seed", 1, "of everything random")
+	cmd.Flags().StringVar(&r.keep, "incident", "", "sim: leave a folder in this one when the scenario does not hold")
 	cmd.Flags().StringSliceVar(&r.nodes, "nodes", nil, "names of the nodes (default n1,n2,n3; real ones also n4)")
 	return cmd
 }
@@ -90,6 +92,9 @@ func (r *runner) run(ctx context.Context, args []string) error {
 			return errors.Join(err, failed)
 		}
 		p.summary(sum, time.Since(began), err)
+	}
+	if !r.prompt && err != nil && !unclear(err) {
+		r.again(args, sc, set, err)
 	}
 	return played(err)
 }
@@ -128,7 +133,7 @@ func (r *runner) read(name string) ([]byte, error) {
 	if err == nil || !errors.Is(err, fs.ErrNotExist) || strings.ContainsAny(name, "/\\") {
 		return data, err
 	}
-	data, found := fs.ReadFile(fixtures.Scenarios(), strings.TrimSuffix(name, ".txtar")+".txtar")
+	data, found := fixtures.Scenario(name)
 	if found == nil {
 		return data, nil
 	}
