@@ -75,3 +75,13 @@ func (a *Agent) unfinished(ctx context.Context, name string, o app.Operation, j 
 	}
 	return past, nil
 }
+
+// unmake takes away the volumes that an aborted operation has made on a node
+// which does not run the app.
+func (a *Agent) unmake(ctx context.Context, project string, made []string) error {
+	live, err := a.Live(ctx, project)
+	if err != nil {
+		return err
+	}
+	return a.Retire(ctx, slices.DeleteFunc(live, func(v string) bool { return !slices.Contains(made, v) }))
+}

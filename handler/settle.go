@@ -109,9 +109,10 @@ func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Recor
 }
 
 // overdue finishes what an earlier operation, closed as aborted while this node
-// was away, has left here: its data must not become part of a later one.
+// was away or could not, has left here: its data must not become part of a later
+// one.
 func (a *Agent) overdue(ctx context.Context, name string, o app.Operation, j app.Journal) error {
-	if j.Seq >= o.Seq || j.Finished || !j.Ran {
+	if j.Seq >= o.Seq || j.Finished || !j.Ran && len(j.Made) == 0 {
 		return nil
 	}
 	done, err := a.Ledger.Histories(ctx, name)
@@ -121,11 +122,18 @@ func (a *Agent) overdue(ctx context.Context, name string, o app.Operation, j app
 	if !slices.ContainsFunc(done, func(h app.History) bool { return h.Seq == j.Seq && h.ID == j.ID && h.Outcome == app.OutcomeAborted }) {
 		return nil
 	}
+	master := o.Old.Role(a.Config.Node) == app.Master
+	if master && !j.Ran {
+		return nil // volumes that its release has added go at rest
+	}
 	if err := a.Fence(ctx, o.App.Project()); err != nil {
 		return err
 	}
 	if err := a.Rollback(ctx, name, app.Operation{Seq: j.Seq, ID: j.ID}); err != nil {
 		return err
+	}
+	if !master {
+		return a.unmake(ctx, o.App.Project(), j.Made)
 	}
 	rec, index, err := a.Ledger.Record(ctx, name)
 	if err != nil || index == 0 || rec.Master != a.Config.Node || o.State != app.Preparing || o.Failover() {

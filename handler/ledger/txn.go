@@ -74,14 +74,14 @@ func (o Ours) change(next app.Operation) []port.Op {
 
 // Mirror is the value of the source's key during a migrate: locked, with the
 // state of the target's operation. PeerAt is the source's own placement, which
-// the operation does not change.
+// the operation does not change; its data neither, so its users are never held.
 func Mirror(o app.Operation) app.Operation {
 	target := o.App
 	m := o
 	m.App, m.Peer, m.Lock = *o.Peer, &target, true
 	m.Seq, m.Generation, m.RecordIndex = o.PeerSeq, o.PeerGeneration, o.PeerRecordIndex
 	m.PeerSeq, m.PeerGeneration, m.PeerRecordIndex = o.Seq, o.Generation, o.RecordIndex
-	m.Old, m.New, m.PeerAt = o.PeerAt, o.PeerAt, o.Old
+	m.Old, m.New, m.PeerAt, m.Hold = o.PeerAt, o.PeerAt, o.Old, ""
 	return m
 }
 
