@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	fixture "github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/handler/port"
 )
 
@@ -129,7 +130,7 @@ func (all agents) any(ctx context.Context, ask func(context.Context, *agent) err
 			}
 			faults = append(faults, err)
 		}
-		if pause(ctx, 100*time.Millisecond) != nil {
+		if fixture.Pause(ctx, 100*time.Millisecond) != nil {
 			return errors.Join(faults...)
 		}
 	}
@@ -173,21 +174,9 @@ func (p *Play) Sessions(ctx context.Context) ([]string, error) {
 		if err != nil || len(slices.Compact(slices.Clone(all))) == len(all) || time.Now().After(end) {
 			return all, err
 		}
-		if err := pause(ctx, time.Second); err != nil {
+		if err := fixture.Pause(ctx, time.Second); err != nil {
 			return all, err
 		}
-	}
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

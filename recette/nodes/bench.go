@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	fixture "github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/recette"
@@ -231,7 +232,7 @@ func (b *Bench) look(ctx context.Context, n *cluster.Node) (o sim.Observation, e
 				return o, nil
 			}
 		}
-		if pause(ctx, time.Second) != nil {
+		if fixture.Pause(ctx, time.Second) != nil {
 			break
 		}
 	}

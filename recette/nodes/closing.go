@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	fixture "github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/machine"
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/ledger"
@@ -113,7 +114,7 @@ func (p *Play) vanished(ctx context.Context) error {
 		if time.Now().After(limit) {
 			return fmt.Errorf("left after %s: %s", vanishMax, strings.Join(left, "; "))
 		}
-		if err := pause(ctx, 500*time.Millisecond); err != nil {
+		if err := fixture.Pause(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}
 	}

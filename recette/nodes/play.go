@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	fixture "github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/ledger"
 	"github.com/mlfmonde/cluster/handler/port"
@@ -185,7 +186,7 @@ func (p *Play) Settle(ctx context.Context, most time.Duration) (bool, error) {
 		if time.Now().After(limit) {
 			return false, nil
 		}
-		if err := pause(ctx, 150*time.Millisecond); err != nil {
+		if err := fixture.Pause(ctx, 150*time.Millisecond); err != nil {
 			return false, err
 		}
 	}
@@ -221,7 +222,7 @@ func (p *Play) quietAt(ctx context.Context, a *agent, asked []string) (bool, err
 }
 
 // Pass implements recette.Course.
-func (p *Play) Pass(ctx context.Context, d time.Duration) error { return pause(ctx, d) }
+func (p *Play) Pass(ctx context.Context, d time.Duration) error { return fixture.Pause(ctx, d) }
 
 // Acked implements recette.View, by the KV as [Play.KV] read it last.
 func (p *Play) Acked(a app.App) []sim.Ack {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	fixture "github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 	"github.com/mlfmonde/cluster/fixtures/nodes/relay"
 	"github.com/mlfmonde/cluster/handler/witness"
@@ -96,7 +97,7 @@ func (b *batch) reboot(ctx context.Context, n *cluster.Node) (string, error) {
 	}
 	b.bench.notes.add(b.began, witness.Happening{World: witness.PowerOff, Node: n.Name})
 	b.goOn(func() (string, error) {
-		if err := pause(ctx, off); err != nil {
+		if err := fixture.Pause(ctx, off); err != nil {
 			return "", err
 		}
 		start := b.bench.notes.now()
@@ -124,7 +125,7 @@ func (b *batch) pause(ctx context.Context, n *cluster.Node) (string, error) {
 			if !slices.Contains(present, n.Name) {
 				break
 			}
-			if err := pause(ctx, 200*time.Millisecond); err != nil {
+			if err := fixture.Pause(ctx, 200*time.Millisecond); err != nil {
 				return "", err
 			}
 		}
@@ -150,7 +151,7 @@ func (b *batch) election(ctx context.Context) (string, error) {
 	b.goOn(func() (string, error) {
 		name := ""
 		for name == "" || name == old.Name {
-			if err := pause(ctx, 100*time.Millisecond); err != nil {
+			if err := fixture.Pause(ctx, 100*time.Millisecond); err != nil {
 				return "", err
 			}
 			if now, err := b.bench.cluster.Leader(ctx); err == nil {
@@ -173,7 +174,7 @@ func (b *batch) follow(ctx context.Context) error {
 	if err := b.until(ctx, func() bool { return b.every(func(m *member) bool { return m.asked != "" }) }); err != nil {
 		return err
 	}
-	if err := pause(ctx, b.bench.times.Beat); err != nil { // an event takes no longer than that
+	if err := fixture.Pause(ctx, b.bench.times.Beat); err != nil { // an event takes no longer than that
 		return err
 	}
 	n := b.bench.cluster.Node(b.what.Node)

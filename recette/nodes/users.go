@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	fixture "github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/ledger"
 	"github.com/mlfmonde/cluster/sim"
@@ -190,7 +191,7 @@ func (p *Play) use(ctx context.Context, a app.App) error {
 		case refused == nil:
 			done++
 		}
-		if pause(ctx, nowAndNow) != nil {
+		if fixture.Pause(ctx, nowAndNow) != nil {
 			return nil
 		}
 	}

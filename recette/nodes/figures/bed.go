@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 	"github.com/mlfmonde/cluster/fixtures/nodes/machine"
 )
@@ -217,7 +218,7 @@ func (b *bed) quiet(ctx context.Context) error {
 		if time.Since(since) >= still {
 			return nil
 		}
-		if pause(ctx, 100*time.Millisecond); ctx.Err() != nil {
+		if nodes.Pause(ctx, 100*time.Millisecond) != nil {
 			return fmt.Errorf("wait for the handlers: they are not done: %w", context.Cause(ctx))
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/mlfmonde/cluster/fixtures/nodes"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 func calm(ctx context.Context) (busy float64) {
 	for end := time.Now().Add(calmMax); ctx.Err() == nil; {
 		before, was := processor()
-		pause(ctx, calmLook)
+		_ = nodes.Pause(ctx, calmLook)
 		after, is := processor()
 		if after == before {
 			return 0 // a machine that does not tell

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 )
 
@@ -112,7 +113,7 @@ func (b *bed) measure(ctx context.Context, s Series, on subject) (Sample, error)
 	if err != nil {
 		return x, err
 	}
-	pause(ctx, before)
+	_ = nodes.Pause(ctx, before)
 	begin := time.Now()
 	if s.What == Move {
 		x.Phases, err = on.move(ctx, b.other(on.master()))
@@ -120,7 +121,7 @@ func (b *bed) measure(ctx context.Context, s Series, on subject) (Sample, error)
 		x.Phases, err = on.redeploy(ctx)
 	}
 	x.Done = time.Since(begin).Seconds()
-	pause(ctx, after)
+	_ = nodes.Pause(ctx, after)
 	w, failed := p.end(ctx)
 	if err := errors.Join(err, failed); err != nil {
 		return x, err

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/mlfmonde/cluster/fixtures/nodes"
 )
 
 // Probe is the client: it runs on a node of its own.
@@ -186,7 +188,7 @@ func watchKey(ctx context.Context, client *http.Client, key string, is func([]by
 		resp, err := client.Do(q)
 		if err != nil {
 			index = "0"
-			pause(ctx, 100*time.Millisecond)
+			_ = nodes.Pause(ctx, 100*time.Millisecond)
 			continue
 		}
 		value, err := io.ReadAll(resp.Body)
@@ -197,17 +199,9 @@ func watchKey(ctx context.Context, client *http.Client, key string, is func([]by
 		case err == nil && resp.StatusCode == http.StatusNotFound:
 			is(nil)
 		default:
-			pause(ctx, 100*time.Millisecond)
+			_ = nodes.Pause(ctx, 100*time.Millisecond)
 		}
 		index = resp.Header.Get("X-Consul-Index")
-	}
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
 	}
 }
 

@@ -106,7 +106,7 @@ func (b *bed) watchIdle(ctx context.Context, have int) ([]Idle, error) {
 		return nil, err
 	}
 	begin := time.Now()
-	if pause(ctx, watched); ctx.Err() != nil {
+	if nodes.Pause(ctx, watched) != nil {
 		return nil, context.Cause(ctx)
 	}
 	minutes := time.Since(begin).Minutes()

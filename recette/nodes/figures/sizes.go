@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/mlfmonde/cluster/fixtures/nodes"
 )
 
 // volumeSizes are those that moves are compared for, in bytes.
@@ -29,7 +31,7 @@ func measureSizes(ctx context.Context, o Options, keep func(Sample) error) (err 
 		}
 		all = append(all, h)
 	}
-	pause(ctx, doubt)
+	_ = nodes.Pause(ctx, doubt)
 	for range o.Runs {
 		for i, size := range volumeSizes() {
 			s := Series{What: Move, By: Handler, Size: size, ARP: int(usualARP.Milliseconds())}

@@ -20,6 +20,7 @@ import (
 
 	tclog "github.com/testcontainers/testcontainers-go/log"
 
+	fixture "github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/recette"
@@ -177,21 +178,9 @@ func (g *Ground) background(f func(ctx context.Context)) {
 // Every implements recette.Flow.
 func (g *Ground) Every(d time.Duration, _ string, f func(context.Context) bool) {
 	g.background(func(ctx context.Context) {
-		for pause(ctx, d) == nil && f(ctx) {
+		for fixture.Pause(ctx, d) == nil && f(ctx) {
 		}
 	})
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // Nodes implements recette.Terrain.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 	"github.com/mlfmonde/cluster/fixtures/nodes/relay"
 	"github.com/mlfmonde/cluster/recette"
@@ -171,7 +172,7 @@ func (g *Ground) elect(ctx context.Context, a recette.Act) error {
 	}
 	g.ear.note(old.Name, "Consul's leader: "+proof)
 	g.background(func(ctx context.Context) {
-		if pause(ctx, a.For) != nil || !has(old, "no "+cluster.Consul) {
+		if nodes.Pause(ctx, a.For) != nil || !has(old, "no "+cluster.Consul) {
 			return
 		}
 		g.told(old.Name)(old.Start(ctx, cluster.Consul))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 	"github.com/mlfmonde/cluster/fixtures/nodes/relay"
 	"github.com/mlfmonde/cluster/recette"
@@ -103,7 +104,7 @@ func (g *Ground) halves(from *cluster.Node) func() {
 			})
 		}
 		g.background(func(ctx context.Context) { // one of them is struck, and the others are not meant
-			for pause(ctx, 50*time.Millisecond) == nil {
+			for nodes.Pause(ctx, 50*time.Millisecond) == nil {
 				for n, a := range all {
 					if a.Fired() == 0 {
 						continue
@@ -153,7 +154,7 @@ func (g *Ground) later(n *cluster.Node, d time.Duration, away string, back func(
 		return
 	}
 	g.background(func(ctx context.Context) {
-		if pause(ctx, d) == nil && has(n, away) {
+		if nodes.Pause(ctx, d) == nil && has(n, away) {
 			g.told(n.Name)(back(ctx))
 		}
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/consul/api"
 
+	fixture "github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/ledger"
@@ -43,7 +44,7 @@ func (g *Ground) any(ctx context.Context, ask func(context.Context, *api.Client)
 			}
 			faults = append(faults, fmt.Errorf("%s: %w", n.Name, err))
 		}
-		if pause(ctx, 200*time.Millisecond) != nil {
+		if fixture.Pause(ctx, 200*time.Millisecond) != nil {
 			return errors.Join(faults...)
 		}
 	}
