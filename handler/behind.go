@@ -2,7 +2,6 @@ package handler
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/mlfmonde/cluster/handler/app"
@@ -31,27 +30,12 @@ func (a *Agent) behind(ctx context.Context, name string, o app.Operation, j app.
 	if err := a.Fence(ctx, project); err != nil {
 		return err
 	}
-	if err := a.Checks.Deregister(ctx, name, rec.Release.Service); err != nil {
-		return fmt.Errorf("deregister service: %w", err)
-	}
-	if err := a.Containers.Remove(ctx, project, true); err != nil {
-		return fmt.Errorf("remove containers: %w", err)
-	}
-	live, err := a.Live(ctx, project)
-	if err != nil {
-		return err
-	}
-	if err := a.Retire(ctx, live); err != nil {
-		return err
-	}
 	lines, keep := plan.Off, []string{o.ID}
 	if role == app.Slave {
 		lines, keep = plan.AsSlave, append(keep, rec.DeployID)
 	}
-	if err := a.Arrange(ctx, project, rec.Volumes, lines, ""); err != nil {
-		return err
-	}
-	if err := a.Discard(ctx, o.App, func(id string) bool { return !slices.Contains(keep, id) }); err != nil {
+	live := func(ctx context.Context) ([]string, error) { return a.Live(ctx, project) }
+	if err := a.vacate(ctx, o.App, rec, lines, live, keep...); err != nil {
 		return err
 	}
 	return a.finished(ctx, past)

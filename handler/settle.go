@@ -234,26 +234,35 @@ func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record
 	if err := a.Halves(ctx, expected, project); err != nil {
 		return err
 	}
-	if err := a.Checks.Deregister(ctx, o.App.Name(), rec.Release.Service); err != nil {
-		return fmt.Errorf("deregister service: %w", err)
-	}
-	if err := a.Containers.Remove(ctx, project, true); err != nil {
-		return fmt.Errorf("remove containers: %w", err)
-	}
-	stale, err := a.stale(ctx, o, j)
-	if err != nil {
-		return err
-	}
-	if err := a.Retire(ctx, stale); err != nil {
-		return err
-	}
-	if err := a.Arrange(ctx, project, rec.Volumes, role, ""); err != nil {
-		return err
-	}
-	if err := a.Discard(ctx, o.App, func(id string) bool { return id != keep }); err != nil {
+	stale := func(ctx context.Context) ([]string, error) { return a.stale(ctx, o, j) }
+	if err := a.vacate(ctx, o.App, rec, role, stale, keep); err != nil {
 		return err
 	}
 	return a.finished(ctx, o)
+}
+
+// vacate brings a node on which nothing of the application runs any more to its
+// role there: no service, no containers, none of the volumes that stale lists,
+// the schedule of the role, and the checkouts to keep.
+func (a *Agent) vacate(ctx context.Context, of app.App, rec app.Record, role string,
+	stale func(context.Context) ([]string, error), keep ...string) error {
+	if err := a.Checks.Deregister(ctx, of.Name(), rec.Release.Service); err != nil {
+		return fmt.Errorf("deregister service: %w", err)
+	}
+	if err := a.Containers.Remove(ctx, of.Project(), true); err != nil {
+		return fmt.Errorf("remove containers: %w", err)
+	}
+	volumes, err := stale(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.Retire(ctx, volumes); err != nil {
+		return err
+	}
+	if err := a.Arrange(ctx, of.Project(), rec.Volumes, role, ""); err != nil {
+		return err
+	}
+	return a.Discard(ctx, of, func(id string) bool { return !slices.Contains(keep, id) })
 }
 
 // stale lists the live volumes that may not stay on a node which does not run
