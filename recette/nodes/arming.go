@@ -181,9 +181,14 @@ func (p *Play) cut(ctx context.Context, t recette.Trouble) (recette.Proof, error
 		failed = errors.Join(failed, err)
 	}
 	sent := p.arm(send, true) // the first to count
-	if c.Nth == 1 {
+	switch {
+	case len(p.live(ctx, at)) == 0: // a first deploy: its volumes are there when it commits
+		first := p.fault(t)
+		first.Call, first.Nth, first.Phase, first.Do = "KV.Apply:commit", 1, relay.Hook, fill
+		p.arm(first, false)
+	case c.Nth == 1:
 		fill()
-	} else { // after the snapshot of the transfer before, which waits here
+	default: // after the snapshot of the transfer before, which waits here
 		send.Nth, send.Do = c.Nth-1, fill
 		p.arm(send, false)
 	}
@@ -205,14 +210,21 @@ func (p *Play) armAt(n *cluster.Node, f relay.Fault) *relay.Armed {
 	return p.arm(f, false)
 }
 
-// fill writes what no compression makes smaller into the live volume of the
-// application on a node, as a user does who uploads a film.
-func (p *Play) fill(ctx context.Context, n *cluster.Node) error {
+// live lists the folders of the play's volumes that a node has.
+func (p *Play) live(ctx context.Context, n *cluster.Node) (dirs []string) {
 	for _, s := range []site{p.moved, p.lent} {
 		dir := filepath.Join(n.Root(ctx), machine.Volumes, "volumes", s.Volume("data"))
-		if _, err := os.Stat(dir); err != nil {
-			continue
+		if _, err := os.Stat(dir); err == nil {
+			dirs = append(dirs, dir)
 		}
+	}
+	return dirs
+}
+
+// fill writes what no compression makes smaller into the live volumes of the
+// play on a node, as a user does who uploads a film.
+func (p *Play) fill(ctx context.Context, n *cluster.Node) error {
+	for _, dir := range p.live(ctx, n) {
 		start := p.bench.notes.now()
 		f, err := os.Create(filepath.Join(dir, "film-"+strings.ToLower(rand.Text()[:6])))
 		if err != nil {
@@ -229,6 +241,16 @@ func (p *Play) fill(ctx context.Context, n *cluster.Node) error {
 		p.bench.notes.add(start, witness.Happening{World: witness.Touched, Node: n.Name, What: "volumes"})
 	}
 	return nil
+}
+
+// film is more than any play's transfer is, but that of one in which a user has
+// uploaded a film.
+const film = 1 << 20
+
+// moving reports that a film is on its way between nodes: the first replica
+// after a commit, or the driver's own scheduler's, which no operation waits for.
+func (b *Bench) moving() bool {
+	return slices.ContainsFunc(b.cluster.All(), func(n *cluster.Node) bool { return n.Relay.Moving(cluster.StreamSSH, film) })
 }
 
 // payloads are those of the events that an agent lists.

@@ -192,8 +192,8 @@ func (p *Play) Settle(ctx context.Context, most time.Duration) (bool, error) {
 	}
 }
 
-// quiet reports that every request of the play is a tombstone and every
-// operation on its applications done.
+// quiet reports that every request of the play is a tombstone, every operation
+// on its applications done, and no film on its way.
 func (p *Play) quiet(ctx context.Context) (quiet bool, err error) {
 	p.mu.Lock()
 	asked := slices.Clone(p.asked)
@@ -202,7 +202,7 @@ func (p *Play) quiet(ctx context.Context) (quiet bool, err error) {
 		quiet, err = p.quietAt(ctx, a, asked)
 		return err
 	})
-	return quiet, err
+	return quiet && !p.bench.moving(), err
 }
 
 func (p *Play) quietAt(ctx context.Context, a *agent, asked []string) (bool, error) {
