@@ -3,6 +3,8 @@ TOOLS ?= $(or $(CLUSTER_TOOLS),$(HOME)/.cache/mlfmonde-cluster/tools)/bin
 export PATH := $(TOOLS):$(PATH)
 
 IMAGE ?= mlfmonde/cluster-handler:latest
+CADDY_IMAGE ?= mlfmonde/cluster-caddy:latest
+HAPROXY_IMAGE ?= mlfmonde/cluster-haproxy:latest
 
 build: ## bin/handler and bin/sim, static
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/...
@@ -27,6 +29,7 @@ recette-full: build ## every cell, long campaigns; SHARD=i/n, resumable
 lint: ## what CI checks of the source
 	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
 	go vet ./...
+	CGO_ENABLED=0 go -C caddy vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 dev: build ## (root) one real node on this machine; prints how to reach it
@@ -49,10 +52,16 @@ image: build ## the production image, for deploy/docker-compose.yml
 	install -m 755 $(TOOLS)/docker-compose bin/
 	docker build --network host --target handler --tag $(IMAGE) .
 
-tools: ## Consul and docker compose from source, cached
+images: image ## besides, the two of the edge, for deploy/edge/docker-compose.yml
+	sh fixtures/tools/build caddy >/dev/null
+	install -m 755 $(TOOLS)/caddy bin/
+	docker build --network host --target caddy --tag $(CADDY_IMAGE) .
+	docker build --network host --target haproxy --tag $(HAPROXY_IMAGE) .
+
+tools: ## Consul, docker compose, Caddy and Pebble from source, cached
 	sh fixtures/tools/build
 
 clean:
 	rm -rf bin
 
-.PHONY: build test sim recette recette-nodes recette-full lint dev nodes bench-nodes image tools clean
+.PHONY: build test sim recette recette-nodes recette-full lint dev nodes bench-nodes image images tools clean
