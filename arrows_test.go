@@ -25,8 +25,8 @@ var allowed = []arrow{
 	{"handler/app", nil},
 	{"handler/request", []string{"handler/app"}},
 	{"handler/plan", []string{"handler/app"}},
-	{"handler/inspect", []string{"handler/app"}},
-	{"handler/edge", []string{"handler/app"}},
+	{"handler/inspect", []string{"handler/app", "handler/edge/..."}},
+	{"handler/edge/...", []string{"handler/app", "handler/edge/..."}},
 	{"handler/port", []string{"handler/app"}},
 	{"handler/port/porttest", []string{"handler/app", "handler/port"}},
 	{"handler/ledger", []string{"handler/app", "handler/port", "handler/request"}},
@@ -34,7 +34,7 @@ var allowed = []arrow{
 	{"handler/execute", []string{"handler/app", "handler/port", "handler/ledger", "handler/request", "handler/plan", "handler/inspect", "handler/edge"}},
 	{"handler/client", []string{"handler/app", "handler/port", "handler/ledger", "handler/request"}},
 	{"handler/adapter/process", []string{"handler/app", "handler/port"}},
-	{"handler/adapter/...", []string{"handler/app", "handler/port", "handler/adapter/process"}},
+	{"handler/adapter/...", []string{"handler/app", "handler/port", "handler/adapter/process", "handler/adapter/file", "handler/edge/..."}},
 	{"handler", []string{"handler/app", "handler/port", "handler/ledger", "handler/plan", "handler/inspect", "handler/edge", "handler/execute", "handler/request"}},
 	{"sim/sched", nil},
 	{"sim/...", slices.Concat(core, []string{"sim/...", "fixtures"})},
@@ -75,7 +75,7 @@ func mayImport(from, to string, test bool) bool {
 		case from == to:
 			return true
 		case anyFits([]string{"handler/adapter/..."}, to):
-			return anyFits(testsAdapters, from) && (!fits("handler/adapter/...", from) || to == "handler/adapter/process")
+			return anyFits(testsAdapters, from) && (!fits("handler/adapter/...", from) || to == "handler/adapter/process" || to == "handler/adapter/file")
 		}
 		return anyFits(inTests, to)
 	}

@@ -12,7 +12,7 @@ import (
 // The packages that compute and never do, and those that do only through
 // ports: in the simulator the same seed has to give the same bytes.
 var (
-	pure    = []string{"handler/app", "handler/request", "handler/plan", "handler/inspect", "handler/edge"}
+	pure    = []string{"handler/app", "handler/request", "handler/plan", "handler/inspect", "handler/edge", "handler/edge/caddyfile", "handler/edge/haproxy"}
 	through = []string{"handler", "handler/execute", "handler/ledger"}
 )
 

@@ -195,7 +195,8 @@ func (a *analysis) result(in Input) Result {
 	if j.model != nil {
 		r.Record.Ct = j.containers()
 	}
-	j.conflicts(a.routes, in.Others)
+	j.conflicts(a.routes, r.Record, in)
+	j.frontends(a.routes, r.Record, in.Ports)
 	id := cmp.Or(in.ID, "check")
 	if !idOK.MatchString(id) {
 		j.refuseAt("operation", "%q is not an id", clip(id))

@@ -32,8 +32,8 @@ func TestConflicts(t *testing.T) {
 		other          record
 		where, why     string
 	}{
-		"address":           {"CADDYFILE", shopCaddy, func(r *app.Record) { r.URLs = "http://x.y, https://SHOP.example.com" }, "docker-compose.yml:9 services.web.environment.CADDYFILE", "address https://shop.example.com belongs to " + blog},
-		"domain of address": {"CADDYFILE", shopCaddy, func(r *app.Record) { r.URLs = "https://shop.example.com/other" }, "CADDYFILE", "domain shop.example.com belongs to " + blog},
+		"address":           {"CADDYFILE", shopCaddy, func(r *app.Record) { r.URLs = "http://x.y, https://SHOP.example.com" }, "docker-compose.yml:9 services.web.environment.CADDYFILE", "domain shop.example.com belongs to " + blog},
+		"path of address":   {"CADDYFILE", shopCaddy, func(r *app.Record) { r.URLs = "https://shop.example.com/other" }, "CADDYFILE", "domain shop.example.com belongs to " + blog},
 		"domain":            {"CADDYFILE", shopCaddy, func(r *app.Record) { r.Domains = []string{"", "Shop.Example.com"} }, "CADDYFILE", "domain shop.example.com belongs to " + blog},
 		"domain is backend": {"CADDYFILE", shopCaddy, proxied(`{"https-in": {"backends": [{"name": "shop.example.com"}]}}`), "CADDYFILE", "name of a HAProxy backend of " + blog},
 		"condition":         {"HAPROXY", shopProxy, func(r *app.Record) { r.Domains = []string{"api.example.com"} }, "HAPROXY.http-in.backends[0].use_backend_option", "domain api.example.com belongs to " + blog},

@@ -14,6 +14,8 @@ type Input struct {
 	Drivers []string          // names of the Buttervolume driver, ":latest" or not is equal
 	Policy  []byte            // value of policy/<name>, nil for none
 	Others  []app.Record      // records of all other apps, for conflicts
+	Swarm   map[string][]byte // keys below swarm/ and their values, the same
+	Ports   []int             // that HAProxy's container publishes, nil: unknown
 }
 
 // Service is one service of the compose file.

@@ -1,7 +1,6 @@
 package inspect
 
 import (
-	"errors"
 	"slices"
 	"strings"
 )
@@ -55,8 +54,9 @@ func (j *judge) routes() routes {
 			switch key {
 			case varCaddy:
 				routed = true
-				texts = append(texts, strings.Trim(*val, "\n"))
-				r.sites(j, path, *val)
+				if text := r.sites(j, path, *val); text != "" {
+					texts = append(texts, text)
+				}
 			case varProxy:
 				routed = true
 				r.proxy.add(j, path, name, *val)
@@ -82,36 +82,6 @@ func (j *judge) printable(path, text string) bool {
 		j.reject(path, 1+strings.Count(text[:i], "\n"), "holds a control character")
 	}
 	return i < 0
-}
-
-// sites takes the addresses and domains of one CADDYFILE.
-func (r *routes) sites(j *judge, path, text string) {
-	list, err := sites(text)
-	if err != nil {
-		line := 0
-		if s := (*syntax)(nil); errors.As(err, &s) {
-			line = s.line
-		}
-		j.reject(path, line, "%s", err)
-		return
-	}
-	for _, s := range list {
-		for _, a := range s.addresses {
-			d, err := domain(a)
-			if err != nil {
-				j.reject(path, s.line, "line %d: %s", s.line, err)
-				continue
-			}
-			if slices.ContainsFunc(r.addresses, func(c claim) bool { return strings.EqualFold(c.name, a) }) {
-				j.reject(path, s.line, "line %d: address %q is there twice", s.line, clip(a))
-				continue
-			}
-			r.addresses = append(r.addresses, claim{name: a, path: path, more: s.line})
-			if !slices.Contains(names(r.domains), d) {
-				r.domains = append(r.domains, claim{name: d, path: path, more: s.line})
-			}
-		}
-	}
 }
 
 // checkable leaves out the wildcards: nobody answers there.

@@ -12,6 +12,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/mlfmonde/cluster/handler/app"
+	"github.com/mlfmonde/cluster/handler/edge/haproxy"
 )
 
 // imageName is the part of the image's name that comes from a service.
@@ -122,21 +123,7 @@ func (j *judge) dockerfile(where string, b *types.BuildConfig) {
 }
 
 // taken are the ports that every node uses itself.
-func taken(port int) string {
-	switch {
-	case port == 80, port == 443, port == 1443:
-		return "HAProxy"
-	case port == 2375, port == 2376:
-		return "Docker"
-	case port >= 8300 && port <= 8302, port == 8500, port == 8600:
-		return "Consul"
-	case port == 1122:
-		return "Buttervolume"
-	case port == 22:
-		return "ssh"
-	}
-	return ""
-}
+func taken(port int) string { return haproxy.Taken(port) }
 
 // portRule judges one published port or range.
 func portRule(j *judge, path string, v reflect.Value) {

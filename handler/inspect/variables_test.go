@@ -80,20 +80,23 @@ func TestVariables_InRoutes(t *testing.T) {
 		"root ${ROOT}/x ${NONE:-y}":            "root /srv/www/x y",
 		"header Z $$ROOT":                      "header Z $ROOT",
 	} {
-		in := with(t, shared+"    environment:\n      CADDYFILE: |\n        http://a.example.com {\n          "+line+"\n        }\n")
+		in := with(t, shared+"    environment:\n      HAPROXY: |\n        http-in:\n          back: |\n            "+line+"\n          backends:\n            - {name: a.b, port: 1, peer_port: 1, use_backend_option: 'if { hdr(host) a.b }'}\n")
 		in.Files[".env"] = []byte("ROOT=/srv/www\n")
 		r := inspect.Inspect(in)
 		accepted(t, r)
-		text := "http://a.example.com {\n  " + want + "\n}"
-		if r.Record.Caddyfile != text {
-			t.Errorf("%q becomes %q", line, r.Record.Caddyfile)
-		}
-		if got := *reload(t, r.Files[app.CanonicalFile]).Services["web"].Environment["CADDYFILE"]; got != text+"\n" {
+		text := "http-in:\n  back: |\n    " + want + "\n  backends:\n    - {name: a.b, port: 1, peer_port: 1, use_backend_option: 'if { hdr(host) a.b }'}\n"
+		if got := *reload(t, r.Files[app.CanonicalFile]).Services["web"].Environment["HAPROXY"]; got != text {
 			t.Errorf("%q is in the container as %q", line, got)
 		}
 	}
 	in := with(t, shared+"    environment:\n      CADDYFILE: |\n        http://a.example.com {\n          root $ROOT\n        }\n")
 	refused(t, inspect.Inspect(in), "services.web.environment.CADDYFILE", "variable ROOT is not in .env")
+	in.Files[".env"] = []byte("ROOT=/srv/www\n")
+	r := inspect.Inspect(in)
+	accepted(t, r)
+	if !strings.Contains(r.Record.Caddyfile, "\n    root * /srv/www\n") {
+		t.Errorf("caddyfile %s", r.Record.Caddyfile)
+	}
 }
 
 // shared is a file whose one service is on the cluster's network; more keys of
