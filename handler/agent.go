@@ -3,6 +3,9 @@ package handler
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,10 +24,12 @@ type Agent struct {
 	busy      map[string]bool          // apps with a task
 	again     map[string]bool          // apps to look at once more
 	patrols   map[string]bool          // apps that the pass has come to
-	published uint64                   // KV index up to which the edge is published
+	published app.Published            // how far the edge is
 	away      map[string]time.Duration // absent nodes, since when by this node's clock
 	members   map[string]bool          // nodes of the cluster, as last seen
+	sparedAt  time.Duration            // when this node last looked at its purges without Consul, by its boot clock; 0: never
 	stalled   map[string]stall         // operations of others, when they last moved
+	edits     map[string]edit          // records that say something else than the operation
 }
 
 // New is a handler at the start of an incarnation. memo may be shared; the
@@ -33,14 +38,20 @@ func New(c execute.Config, w port.World, incarnation string, memo *inspect.Memo)
 	return &Agent{
 		Node: execute.New(c, w, incarnation, memo),
 		busy: map[string]bool{}, again: map[string]bool{}, patrols: map[string]bool{},
-		away: map[string]time.Duration{}, stalled: map[string]stall{}, members: map[string]bool{},
+		away: map[string]time.Duration{}, stalled: map[string]stall{}, members: map[string]bool{}, edits: map[string]edit{},
 	}
 }
 
 // Run works until ctx ends: it joins the cluster, brings every app it finds to
 // what the KV says, and then follows requests, operations and events.
 func (a *Agent) Run(ctx context.Context) error {
-	err := a.Until(ctx, "join the cluster", func() error { return a.join(ctx) })
+	err := a.Until(ctx, "join the cluster", func() error {
+		err := a.join(ctx)
+		if err != nil {
+			a.unheard(ctx)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -61,7 +72,7 @@ func (a *Agent) Run(ctx context.Context) error {
 // join shows this node's presence and what its edge has published.
 func (a *Agent) join(ctx context.Context) error {
 	a.mu.Lock()
-	m := app.Member{Name: a.Config.Node, Version: a.Version, Published: a.published}
+	m := app.Member{Name: a.Config.Node, Version: a.Version, Published: a.published.Index, Edge: a.published.Shown()}
 	a.mu.Unlock()
 	return a.Presence.Join(ctx, m)
 }
@@ -94,24 +105,46 @@ func (a *Agent) follow(ctx context.Context, prefix string, max time.Duration, f 
 	}
 }
 
-// publish makes the edge follow the KV and shows how far it is.
+// publish makes the edge follow the KV and shows how far it is, and what it
+// leaves out. An edge that is held up itself is tried again.
 func (a *Agent) publish(ctx context.Context) error {
-	var index uint64
+	var now app.Published
 	err := a.Within(ctx, a.Times.Poll, func(ctx context.Context) (err error) {
-		index, err = a.Edge.Publish(ctx)
+		now, err = a.Edge.Publish(ctx)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	a.mu.Lock()
-	known := a.published >= index
-	a.published = max(a.published, index)
-	a.mu.Unlock()
-	if known {
-		return nil
+	last := a.published
+	known := now.Index < last.Index || now.Same(last)
+	if !known {
+		a.published = now
 	}
-	return a.join(ctx)
+	a.mu.Unlock()
+	if !known {
+		a.leftOut(last.Left, now.Left)
+		err = a.join(ctx)
+	}
+	if why := now.Left[app.WholeEdge]; why != "" && err == nil {
+		err = fmt.Errorf("publish: %s", why)
+	}
+	return err
+}
+
+// leftOut logs what the edge leaves out since now, and what it shows again.
+func (a *Agent) leftOut(was, is map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if name != app.WholeEdge && was[name] != is[name] {
+			a.Log.Warn("the edge leaves it out, or shows it as before", "node", a.Config.Node, "app", name, "why", is[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if is[name] == "" {
+			a.Log.Info("the edge shows it again", "node", a.Config.Node, "app", name)
+		}
+	}
 }
 
 // operations wakes the app of every operation that moved and concerns this

@@ -30,6 +30,7 @@ func (a *Agent) poll(ctx context.Context) {
 		})
 		if err != nil && ctx.Err() == nil {
 			a.Log.Warn("pass ended early", "node", a.Config.Node, "err", err)
+			a.unheard(ctx)
 		}
 		for _, name := range names {
 			a.patrol(ctx, name)
@@ -57,6 +58,7 @@ func (a *Agent) pass(ctx context.Context) (names []string, err error) {
 		return nil, err
 	}
 	a.report(err)
+	a.edited(ops, recs, recorded)
 	here, err := a.Journal.List(ctx)
 	if err != nil {
 		return nil, err

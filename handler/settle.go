@@ -90,7 +90,7 @@ func (a *Agent) settleMaster(ctx context.Context, o app.Operation, rec app.Recor
 	if err := a.Halves(ctx, nil, o.App.Project()); err != nil {
 		return err
 	}
-	if err := a.Arrange(ctx, o.App.Project(), rec.Volumes, plan.AsMaster, slave); err != nil {
+	if err := a.Arrange(ctx, o.App, rec.Volumes, plan.AsMaster, slave); err != nil {
 		return err
 	}
 	if err := a.Checks.Register(ctx, o.App.Name(), rec.Release.Checks, rec.Release.Service); err != nil {
@@ -136,7 +136,7 @@ func (a *Agent) overdue(ctx context.Context, name string, o app.Operation, j app
 		return a.unmake(ctx, o.App.Project(), j.Made)
 	}
 	rec, index, err := a.Ledger.Record(ctx, name)
-	if err != nil || index == 0 || rec.Master != a.Config.Node || o.State != app.Preparing || o.Failover() {
+	if err != nil || index == 0 || o.State != app.Preparing || o.Failover() {
 		return err
 	}
 	return a.mayRun(ctx, o.App.Project(), rec, false)
@@ -220,7 +220,10 @@ func (a *Agent) settleOther(ctx context.Context, o app.Operation, rec app.Record
 		return err
 	}
 	if j.Of(o) && j.Finished && !doubt {
-		return nil
+		if o.Runs().Role(a.Config.Node) != app.Slave {
+			return nil
+		}
+		return a.Spare(ctx, o.App.Name(), rec.Volumes)
 	}
 	if o.Outcome == app.OutcomeAborted {
 		if err := a.behind(ctx, o.App.Name(), o, j); err != nil {
@@ -259,7 +262,7 @@ func (a *Agent) vacate(ctx context.Context, of app.App, rec app.Record, role str
 	if err := a.Retire(ctx, volumes); err != nil {
 		return err
 	}
-	if err := a.Arrange(ctx, of.Project(), rec.Volumes, role, ""); err != nil {
+	if err := a.Arrange(ctx, of, rec.Volumes, role, ""); err != nil {
 		return err
 	}
 	return a.Discard(ctx, of, func(id string) bool { return !slices.Contains(keep, id) })

@@ -43,6 +43,10 @@ func (s *Scene) doPush(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	args, domain, err := option(args, "domain")
+	if err != nil {
+		return err
+	}
 	how, said := sim.Behaviour{}, "good"
 	if len(args) > 0 {
 		if h, ok := behaviour(args[0]); ok {
@@ -58,6 +62,9 @@ func (s *Scene) doPush(ctx context.Context, args []string) error {
 		if files = below(files, folder); len(files) == 0 {
 			return usage("the scenario has no files in %s/", folder)
 		}
+	}
+	if domain != "" {
+		c.domain = domain
 	}
 	id, err := s.push(ctx, c, files, how)
 	if err != nil {

@@ -31,6 +31,41 @@ func (s *Scene) doPut(ctx context.Context, args []string) error {
 	return nil
 }
 
+// doEdit is a person at a record in Consul's UI.
+func (s *Scene) doEdit(ctx context.Context, args []string) error {
+	if err := exactly(args, 3, 3); err != nil {
+		return err
+	}
+	c, err := s.cast(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	p, err := s.Get(ctx, ledger.RecordKey(c.Name()))
+	if err != nil {
+		return err
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(p.Value, &fields); err != nil {
+		return fmt.Errorf("the record of %s cannot be edited: %w", c.short, err)
+	}
+	value := json.RawMessage(args[2])
+	if !json.Valid(value) {
+		if value, err = json.Marshal(args[2]); err != nil {
+			return err
+		}
+	}
+	fields[args[1]] = value
+	text, err := json.MarshalIndent(fields, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := s.act(ctx, Act{Deed: Put, Key: p.Key, Value: text}); err != nil {
+		return err
+	}
+	s.say(ctx, "somebody edits %s of the record of %s: %s", args[1], c.short, value)
+	return nil
+}
+
 // key writes the names of the KV for short ones: app/app2 is app/<its name>.
 func (s *Scene) key(text string) string {
 	parts := strings.Split(text, "/")

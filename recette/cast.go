@@ -19,6 +19,7 @@ type cast struct {
 	writer *writer
 	last   string     // id of the last request
 	files  port.Files // of the newest commit, before it got its own domain
+	domain string     // "": one of its own
 
 	mu sync.Mutex // of writer: users come at any moment
 }
@@ -48,13 +49,17 @@ func (s *Scene) cast(ctx context.Context, short string) (*cast, error) {
 	return c, nil
 }
 
-// push makes files the newest commit of the application, under its own domain.
+// push makes files the newest commit of the application, under its own domain
+// or those that it was given.
 func (s *Scene) push(ctx context.Context, c *cast, files port.Files, how sim.Behaviour) (commit string, err error) {
 	own := port.Files{}
 	c.files = files
 	domain := c.short + ".example.com"
 	if strings.Contains(c.short, "#") {
 		domain = c.Project() + ".example.com"
+	}
+	if c.domain != "" {
+		domain = strings.ReplaceAll(c.domain, ",", ", http://")
 	}
 	for path, content := range files {
 		own[path] = []byte(strings.ReplaceAll(string(content), "hello.example.com", domain))

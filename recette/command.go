@@ -51,7 +51,7 @@ func tooLate(*Scene, context.Context, []string) error {
 // asking is what operators and users ask for.
 func asking() []Command {
 	return []Command{
-		{"push", "[good|exits|unhealthy|update-fails|migrate-fails|build-fails|pull-fails|slow] [APP] [from DIR]", "a new commit and how it behaves; from a folder of the scenario's files", (*Scene).doPush},
+		{"push", "[good|exits|unhealthy|update-fails|migrate-fails|build-fails|pull-fails|slow] [APP] [from DIR] [domain NAME[,NAME]]", "a new commit and how it behaves; from a folder of the scenario's files; the domains that its CADDYFILE names from now on", (*Scene).doPush},
 		{"deploy", "APP MASTER [SLAVE] [update] [failover] [adopt] [at NODE]", "ask for a deploy; the event is fired at a node (default: the last)", (*Scene).doDeploy},
 		{"destroy", "APP [force] [at NODE]", "ask for a destroy", (*Scene).doDestroy},
 		{"migrate", "SOURCE TARGET [update] [at NODE]", "ask for the data of one app in another", (*Scene).doMigrate},
@@ -61,6 +61,7 @@ func asking() []Command {
 		{"write", "APP [N]", "users write until N writes are acknowledged", (*Scene).doWrite},
 		{"writer", "APP EVERY|off", "a user who writes all the time and notices outages", (*Scene).doWriter},
 		{"put", "KEY [VALUE]", "a person sets a key of the KV; without value: deletes it", (*Scene).doPut},
+		{"edit", "APP FIELD VALUE", "a person changes a field of the application's record; JSON, or else text", (*Scene).doEdit},
 		{"docker", "start|stop NODE [APP]", "a person starts or stops containers by hand", (*Scene).doDocker},
 		{"volume", "NODE APP KEY [N]", "a volume with N old records, found on a node", (*Scene).doVolume},
 		{"legacy", "APP MASTER [SLAVE]", "an application of the old tool: record, containers and volume, and no operation", (*Scene).doLegacy},

@@ -40,6 +40,8 @@ var _ = Describe("The scenario language, at random", func() {
 		Entry("nobody is gone", "heal without", "without which nodes?"),
 		Entry("everybody is gone", "afresh without n1 n2 n3", "no node is left"),
 		Entry("a tick of nobody", "tick", "usage: tick NODE"),
+		Entry("an edit of nothing", "edit app master", "usage: edit APP FIELD VALUE"),
+		Entry("a push without its domain", "push good app domain", "domain what?"),
 		Entry("a zone", "zone n1 summer", `"summer" is not a time`),
 		Entry("a delay", "gossip delay 5 most long", `"long" is not a time`),
 	)
@@ -52,6 +54,16 @@ var _ = Describe("The scenario language, at random", func() {
 		Entry("to heal without", "heal without n9"),
 		Entry("to tick", "tick n9"),
 	)
+	It("edits records that are there, in JSON or as text", func() {
+		_, err := play("edit app master n1")
+		Expect(err).To(MatchError(ContainSubstring("the record of app cannot be edited")))
+		s, err := play("deploy app n1\nuntil idle\nedit app urls 'http://a.example.com'\nedit app domains '[\"a.example.com\"]'\nrun 1s")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(s.Do(context.Background(), `expect key app/app "a.example.com"`)).To(Succeed())
+		pairs, err := s.KV(context.Background())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(pairs[0].Value)).To(And(ContainSubstring(`"urls": "http://a.example.com"`), MatchRegexp(`"domains": \[\s+"a.example.com"\s+\]`)))
+	})
 	It("refuses what makes a cluster once there is one", func() {
 		s, err := play("deploy app n1")
 		Expect(err).NotTo(HaveOccurred())

@@ -16,27 +16,33 @@ import (
 // something is a rule of [waivers], and nowhere else.
 type Law struct {
 	waivers
+	restraint
 	last  sim.Changes
 	ops   map[string]app.Operation
 	began map[string]time.Duration // of each app's operation
 	recs  map[string]app.Record
 	recAt map[string]uint64
+	owned uint64  // index of the records whose names were compared
+	have  numbers // of the volume that is looked at
 }
 
 func newLaw() *Law {
-	return &Law{waivers: newWaivers(), ops: map[string]app.Operation{}, began: map[string]time.Duration{}, recs: map[string]app.Record{}, recAt: map[string]uint64{}}
+	return &Law{waivers: newWaivers(), restraint: newRestraint(), ops: map[string]app.Operation{}, began: map[string]time.Duration{}, recs: map[string]app.Record{}, recAt: map[string]uint64{}}
 }
 
 // step looks at what changed.
 func (l *Law) step(c *sim.Cluster) {
 	now := c.Changes()
-	if now == l.last {
+	if now == l.last && l.touched == len(c.Touched()) {
 		return
 	}
 	containers, data := now.Containers != l.last.Containers, now.Data != l.last.Data
 	kv := now.KV != l.last.KV
 	l.last = now
 	if !containers && !data && !kv {
+		if err := l.touches(c); err != nil {
+			c.Fail(err)
+		}
 		return
 	}
 	for _, name := range c.Written() {
@@ -45,6 +51,9 @@ func (l *Law) step(c *sim.Cluster) {
 		}
 		if data {
 			l.listen(c, name, l.ops[name])
+			if err := l.scripts(c, name); err != nil {
+				c.Fail(err)
+			}
 		}
 		l.end(c, name)
 		if containers {
@@ -58,8 +67,14 @@ func (l *Law) step(c *sim.Cluster) {
 			}
 		}
 	}
+	if err := l.touches(c); err != nil {
+		c.Fail(err)
+	}
 	if kv {
 		if err := l.honest(c); err != nil {
+			c.Fail(err)
+		}
+		if err := l.oneOwner(c); err != nil {
 			c.Fail(err)
 		}
 	}
@@ -91,6 +106,12 @@ func (l *Law) read(c *sim.Cluster, name string) {
 			c.Fail(err)
 		}
 	}
+	if o.Kind == app.Deploy && o.State == app.Committed && l.ops[name].State != app.Committed {
+		if err := l.untainted(c, name, o); err != nil {
+			c.Fail(err)
+		}
+	}
+	l.decided(name, o)
 	l.follow(c, name, l.ops[name], o)
 	l.ops[name] = o
 }
@@ -191,27 +212,11 @@ func (l *Law) records(c *sim.Cluster, name string) error {
 
 // somewhere: every acknowledged record is in a live volume or a whole snapshot.
 func (l *Law) somewhere(c *sim.Cluster, name string, acked []sim.Ack) error {
-	all := c.Observe()
 	for _, volume := range acked[len(acked)-1].Volumes {
-		have := map[uint64]bool{}
-		for _, o := range all {
-			for _, v := range o.Volumes {
-				if v.Name == volume {
-					for _, r := range v.Records {
-						have[r.Number] = true
-					}
-				}
-			}
-			for _, s := range o.Snapshots {
-				if s.Volume == volume && s.Complete {
-					for _, r := range s.Records {
-						have[r.Number] = true
-					}
-				}
-			}
-		}
+		l.have.clear(acked[len(acked)-1].Number)
+		c.Copies(volume, l.have.add)
 		for i, a := range acked {
-			if slices.Contains(a.Volumes, volume) && !have[a.Number] {
+			if slices.Contains(a.Volumes, volume) && !l.have.has(a.Number) {
 				if l.snapshotsOnly(name, i, a.Number) && c.Thinned(volume, a.Number) {
 					continue
 				}
@@ -229,6 +234,9 @@ func (l *Law) honest(c *sim.Cluster) error {
 		rec, op := l.recs[name], l.ops[name]
 		if rec.Master == "" || op.Kind == app.Migrate {
 			continue
+		}
+		if op.Index != 0 && c.ByHand(ledger.RecordKey(name)) {
+			rec.Master = recorded(op)
 		}
 		live := c.Live(rec.Master)
 		for _, v := range rec.Volumes {

@@ -90,6 +90,9 @@ func (s *Stage) expected(a app.App, p app.Placement) Expected {
 	if v := s.Get(ledger.RecordKey(a.Name())); v.Modify != 0 {
 		_ = json.Unmarshal(v.Value, &e.Record) // checked against reality
 	}
+	if v := s.Get(ledger.ReplicaKey(a.Name())); v.Modify != 0 && json.Unmarshal(v.Value, &e.Replica) != nil {
+		e.Replica = app.Replica{}
+	}
 	return e
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mlfmonde/cluster/handler/app"
+	"github.com/mlfmonde/cluster/handler/ledger"
 	"github.com/mlfmonde/cluster/sim"
 )
 
@@ -14,6 +15,7 @@ type Expected struct {
 	App     app.App
 	At      app.Placement // zero: nowhere
 	Record  app.Record
+	Replica app.Replica // as the catalogue has it
 	Address func(node string) string
 	Without []string // nodes that are off and not looked at
 	Early   bool     // edges may still be on their way
@@ -25,6 +27,8 @@ type Expected struct {
 // the writes that its live volumes must have.
 func (e Expected) Faults(s Sight, acked []sim.Ack) (faults []error) {
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	e.Replica = app.Replica{}
+	value(s.Pairs, ledger.ReplicaKey(e.App.Name()), &e.Replica)
 	if _, got := s.record(e.App); got == e.At.IsZero() {
 		fault("record of %s: there %v, must be %v", e.App.Name(), got, !e.At.IsZero())
 	}
@@ -56,7 +60,9 @@ func (e Expected) onNode(o sim.Observation, acked []sim.Ack) (faults []error) {
 		}
 	}
 	want("volumes", e.volumes(role))
-	want("schedules", e.schedules(role))
+	lines, have := e.schedules(o, got["schedules"])
+	got["schedules"] = have
+	want("schedules", lines)
 	want("leases", e.leases(role))
 	if !(role == app.Slave && len(got["checkouts"]) == 0) {
 		want("checkouts", e.checkouts(role))
@@ -189,23 +195,6 @@ func (e Expected) checkouts(role app.Role) []string {
 		return nil
 	}
 	return []string{e.Record.DeployID}
-}
-
-func (e Expected) schedules(role app.Role) (all []string) {
-	for _, v := range e.Record.Volumes {
-		if role == app.Nothing {
-			continue
-		}
-		all = append(all, v+" purge:1h:1d:1w:4w:1y 1440")
-		switch {
-		case role == app.Slave:
-		case e.At.Slave == "":
-			all = append(all, v+" snapshot 60")
-		default:
-			all = append(all, v+" replicate:"+e.Address(e.At.Slave)+" 60")
-		}
-	}
-	return all
 }
 
 // whole reports whether every acknowledged record is in v, once.

@@ -17,7 +17,11 @@ import (
 //     and killed (protocol §2, C13).
 //   - Stated: an operator said, by a failover or a destroy by force, that the
 //     master is away, and it ran: it runs on its own data until it has stopped
-//     (C10).
+//     (C10). The protocol says it of the failover only. A destroy by force goes on
+//     without the master for the same reason, on an operator's word: nobody can
+//     stop an app there, it is in no record any more and may be deployed afresh
+//     elsewhere, and it ends when its node reads that. With the master present
+//     force states nothing, and nothing is excused.
 //   - Left behind: writes that the complete replica did not have when a failover
 //     was committed, and those that a master which was stated to be away took
 //     afterwards. They are in its snapshots.

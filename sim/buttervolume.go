@@ -14,10 +14,11 @@ import (
 )
 
 // Record is one thing that is in a volume: a write that a user was
-// acknowledged (Number), or the mark of a script.
+// acknowledged (Number), or the mark of a script, which it leaves as it begins.
 type Record struct {
 	Number uint64 `json:"number,omitempty"`
 	Mark   string `json:"mark,omitempty"`
+	Of     string `json:"of,omitempty"` // operation in which the script ran
 }
 
 // volume is a live volume. Snapshots share its records up to their length.

@@ -76,6 +76,7 @@ type Cluster struct {
 	gossip      Gossiping
 	thinned     map[string]map[uint64]bool // volume → records that a purge took a copy of
 	fired       []port.Event               // of the last while
+	touched     []Touch
 	kv          store
 	members     []app.Member
 	remotes     map[string]*remote
@@ -90,8 +91,8 @@ type Cluster struct {
 	changes     Changes
 	busy        int // daemons' work under way
 	ids         uint64
-	masters     map[*entry]string // decoded records
-	quiet       bool              // as of KV index quietAt-1
+	shown       map[*entry]rendered // records
+	quiet       bool                // as of KV index quietAt-1
 	quietAt     uint64
 	writes      uint64
 	edges       int // for users that come in anywhere, in turn
@@ -115,7 +116,7 @@ func New(o Options) *Cluster {
 	c := &Cluster{
 		o: o, rand: sched.NewRand(o.Seed ^ 0x5eed), byName: map[string]*node{}, remotes: map[string]*remote{},
 		images: map[string]*image{}, files: map[string]*composeFile{}, users: map[string]*ledger{},
-		unpublished: map[string]bool{}, masters: map[*entry]string{}, thinned: map[string]map[uint64]bool{},
+		unpublished: map[string]bool{}, shown: map[*entry]rendered{}, thinned: map[string]map[uint64]bool{},
 	}
 	c.sched = sched.New(sched.Options{Strategy: o.Strategy, Instant: o.Instant, Record: o.Record, Last: o.Last})
 	c.kv.c = c

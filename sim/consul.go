@@ -44,8 +44,9 @@ type store struct {
 	graves   []entry // keys that were deleted lately
 	reaped   uint64  // deletions up to here are forgotten
 	sessions []*session
-	away     bool          // no server answers anybody
-	election time.Duration // no leader until then
+	away     bool              // no server answers anybody
+	election time.Duration     // no leader until then
+	hands    map[string]uint64 // key → index of a person's last write
 }
 
 func (s *store) find(key string) (int, bool) {

@@ -15,6 +15,7 @@ import (
 func (s stackPort) Stop(ctx context.Context, project string, grace time.Duration) error {
 	n := s.p.n
 	f, err := s.p.enter(ctx, callStop, project)
+	s.p.touches(callStop, project, true, 0)
 	switch {
 	case err != nil:
 	case n.docker.down:
@@ -88,6 +89,7 @@ func (s containersPort) List(ctx context.Context, project string) ([]app.Contain
 }
 
 func (s containersPort) Kill(ctx context.Context, project string, seq uint64) error {
+	s.p.touches(callKill, project, seq == 0, seq)
 	return act(ctx, s.p, callKill, project, 0, func() error {
 		n := s.p.n
 		if n.docker.down {
@@ -104,6 +106,7 @@ func (s containersPort) Kill(ctx context.Context, project string, seq uint64) er
 }
 
 func (s containersPort) Remove(ctx context.Context, project string, locals bool) error {
+	s.p.touches(callDown, project, true, 0)
 	return act(ctx, s.p, callDown, project, 0, func() error {
 		n := s.p.n
 		if n.docker.down {

@@ -21,3 +21,18 @@ func (c *Cluster) Live(node string) []VolumeState {
 	}
 	return all
 }
+
+// Copies calls f with what is in each live volume of that name and in each whole
+// snapshot of it, on every node. Records are shared: look, do not change.
+func (c *Cluster) Copies(volume string, f func(records []Record)) {
+	for _, n := range c.nodes {
+		if v := n.driver.live(volume); v != nil {
+			f(v.records)
+		}
+		for _, s := range n.driver.of(volume) {
+			if s.ReadOnly {
+				f(s.records)
+			}
+		}
+	}
+}

@@ -45,6 +45,7 @@ func (s guardPort) Grant(ctx context.Context, l app.Lease) error {
 }
 
 func (s guardPort) Release(ctx context.Context, project string, seq uint64) error {
+	s.p.touches(callRelease, project, false, seq)
 	return act(ctx, s.p, callRelease, project, 0, func() error {
 		n := s.p.n
 		if i, ok := n.lease(project, seq); ok {

@@ -106,9 +106,16 @@ func TestCrash_OrphansAScriptUntilTheNextStart(t *testing.T) {
 		if restart {
 			c.StartHandler("a")
 		}
+		must(t, c.RunFor(10*time.Second))
+		if runs := len(c.ObserveNode("a").Scripts) == 1; runs == restart {
+			t.Errorf("restarted %t: it runs %t", restart, runs)
+		}
+		if !strings.Contains(content(c, "a", volume), "update.sh") {
+			t.Errorf("restarted %t: it has begun, and the volume holds %q", restart, content(c, "a", volume))
+		}
 		must(t, c.RunFor(2*time.Minute))
-		if got := strings.Contains(content(c, "a", volume), "update.sh"); got == restart {
-			t.Errorf("restarted %t: the volume holds %q", restart, content(c, "a", volume))
+		if left := c.ObserveNode("a").Scripts; len(left) > 0 {
+			t.Errorf("restarted %t: %v never ended", restart, left)
 		}
 	}
 }

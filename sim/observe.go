@@ -18,6 +18,7 @@ type Observation struct {
 	Guard      bool // its guard process runs
 	Frozen     bool // the whole machine stands still
 	Boot       time.Duration
+	Date       time.Time // by its wall clock, UTC; zero: nobody looked
 	Checkouts  []string
 	Containers []app.Container // by name; of every project, whoever made it
 	Serving    []string        // projects that answer requests here
@@ -63,7 +64,7 @@ func (c *Cluster) ObserveNode(name string) Observation { return c.node(name).obs
 func (n *node) observe() Observation {
 	o := Observation{
 		Node: n.name, Powered: n.up, Handler: n.proc[Handler] != nil, Guard: n.proc[Guard] != nil, Frozen: n.frozen(),
-		Boot: n.boottime(), Checkouts: slices.Sorted(maps.Keys(n.disk.checkouts)), Schedules: n.driver.schedule(),
+		Boot: n.boottime(), Date: epoch.Add(n.c.Now() + n.skew), Checkouts: slices.Sorted(maps.Keys(n.disk.checkouts)), Schedules: n.driver.schedule(),
 		Services: n.agent.registered(), Leases: slices.Clone(n.leases),
 		Journal: map[string]app.Journal{}, Routes: map[string]string{}, Published: n.edge.index,
 	}
@@ -73,7 +74,7 @@ func (n *node) observe() Observation {
 	n.observeDocker(&o)
 	n.observeData(&o)
 	for _, e := range n.edge.routes {
-		o.Routes[e.key[len(recordPrefix):]] = n.c.master(e)
+		o.Routes[e.key[len(recordPrefix):]] = n.c.record(e).master
 	}
 	for _, e := range n.edge.closed {
 		o.Closed = append(o.Closed, e.key[len(maintenancePrefix):])

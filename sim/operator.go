@@ -47,7 +47,23 @@ func (c *Cluster) Post(r app.Request) (string, error) {
 }
 
 // Put sets a key as a person would; Delete takes one away.
-func (c *Cluster) Put(key string, value []byte) { c.kv.write(key, value); c.stepped() }
+func (c *Cluster) Put(key string, value []byte) {
+	c.kv.write(key, value)
+	if c.kv.hands == nil {
+		c.kv.hands = map[string]uint64{}
+	}
+	c.kv.hands[key] = c.kv.index
+	c.stepped()
+}
+
+// ByHand reports that the value of a key is a person's.
+func (c *Cluster) ByHand(key string) bool {
+	e := c.kv.get(key)
+	return e != nil && c.kv.hands[key] == e.modify
+}
+
+// Since is the index of the last change below a prefix of the KV.
+func (c *Cluster) Since(prefix string) uint64 { return c.kv.since(prefix) }
 
 // Delete takes a key away as a person would.
 func (c *Cluster) Delete(key string) { c.kv.erase(key); c.stepped() }

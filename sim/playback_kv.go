@@ -193,7 +193,7 @@ func presentMembers(p *player, _ *deed, was []witness.Member, is []app.Member, v
 		case !slices.Contains(p.seed.recorded, w.Name):
 		case m.Present && !w.Present:
 			v.takes = append(v.takes, take{why: "session ended", nature: true, do: func() { p.c.LoseSession(w.Name) }})
-		case m.Present != w.Present, m.Version != w.Version, m.Published != w.Published, m.Address != w.Address:
+		case m.Present != w.Present, m.Version != w.Version, m.Published != w.Published, m.Address != w.Address, !maps.Equal(m.Edge, w.Edge):
 			v.differs("member %s: recorded %+v, the fake has %+v", w.Name, w, m)
 		}
 	}

@@ -170,7 +170,7 @@ func nodeMethods() map[string]method {
 		"Journal.List": {call: asking(func(ctx context.Context, w port.World, _ *player, _ *deed) ([]string, error) {
 			return w.Journal.List(ctx)
 		}, listJournals)},
-		"Edge.Publish": {effect: true, call: asking[uint64, uint64](func(ctx context.Context, w port.World, _ *player, _ *deed) (uint64, error) {
+		"Edge.Publish": {effect: true, call: asking[app.Published, struct{}](func(ctx context.Context, w port.World, _ *player, _ *deed) (app.Published, error) {
 			return w.Edge.Publish(ctx)
 		}, nil)},
 	}

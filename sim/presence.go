@@ -88,7 +88,7 @@ func (s presencePort) Join(ctx context.Context, m app.Member) error {
 
 func (s presencePort) join(m app.Member) error {
 	kv, ttl := &s.p.c.kv, s.p.c.o.Times.SessionTTL
-	if s.p.value == nil || s.p.member != m {
+	if s.p.value == nil || !s.p.member.Same(m) {
 		v, err := json.Marshal(m)
 		if err != nil {
 			return fmt.Errorf("encode presence of %s: %w", m.Name, err)
@@ -145,7 +145,7 @@ func (c *Cluster) present() []app.Member {
 		all[i] = c.members[i]
 		if e := c.kv.get(nodePrefix + n.name); e != nil && e.holder != nil {
 			said := c.said(n, e)
-			all[i].Version, all[i].Published, all[i].Present = said.Version, said.Published, true
+			all[i].Version, all[i].Published, all[i].Edge, all[i].Present = said.Version, said.Published, said.Edge, true
 		}
 	}
 	return all

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
+	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/port"
 )
 
@@ -20,30 +22,32 @@ type edge struct {
 	index  uint64
 	routes []*entry // below app/
 	closed []*entry // below maintenance/
+	left   map[string]string
 }
 
 type edgePort struct{ p *process }
 
 var _ port.Edge = edgePort{}
 
-func (s edgePort) Publish(ctx context.Context) (uint64, error) {
+func (s edgePort) Publish(ctx context.Context) (app.Published, error) {
 	f, err := s.p.enter(ctx, callPublish, "")
 	if err == nil {
 		err = s.p.c.kv.answers(ctx, s.p)
 	}
-	var index uint64
+	var shown app.Published
 	if err == nil {
 		next := s.p.c.kv.view()
 		if err = s.p.sleep(ctx, s.p.c.o.Timing.Edge); err == nil && next.index >= s.p.n.edge.index {
+			s.p.c.keep(&next, s.p.n.edge.routes)
 			s.p.n.edge = next
 		}
-		index = s.p.n.edge.index
+		shown = app.Published{Index: s.p.n.edge.index, Left: s.p.n.edge.left}
 		s.p.c.changes.Node++
 	}
 	if err = s.p.leave(f, callPublish, "", err); err != nil {
-		return 0, fmt.Errorf("publish edge: %w", err)
+		return app.Published{}, fmt.Errorf("publish edge: %w", err)
 	}
-	return index, nil
+	return shown, nil
 }
 
 // view is what an edge would render now.
@@ -54,6 +58,24 @@ func (s *store) view() edge {
 	i, j = s.below(maintenancePrefix)
 	v.closed = append(v.closed, s.entries[i:j]...)
 	return v
+}
+
+// keep puts the record that was shown before in the place of one that cannot
+// be read, and names its app.
+func (c *Cluster) keep(next *edge, before []*entry) {
+	for i, e := range next.routes {
+		bad := c.record(e).bad
+		if bad == "" {
+			continue
+		}
+		if next.left == nil {
+			next.left = map[string]string{}
+		}
+		next.left[strings.TrimPrefix(e.key, recordPrefix)] = bad
+		if last := entryOf(before, e.key); last != nil {
+			next.routes[i] = last
+		}
+	}
 }
 
 func entryOf(list []*entry, key string) *entry {
@@ -69,23 +91,32 @@ func entryOf(list []*entry, key string) *entry {
 // knows none, and closed when the app is in maintenance.
 func (e *edge) route(c *Cluster, name string) (master string, closed bool) {
 	if r := entryOf(e.routes, recordPrefix+name); r != nil {
-		master = c.master(r)
+		master = c.record(r).master
 	}
 	return master, entryOf(e.closed, maintenancePrefix+name) != nil
 }
 
-// master decodes who a record names, once per value.
-func (c *Cluster) master(e *entry) string {
-	if m, ok := c.masters[e]; ok {
-		return m
+// rendered is what an edge needs of a record.
+type rendered struct {
+	master string
+	bad    string // why it cannot be read
+}
+
+// record decodes a record, once per value.
+func (c *Cluster) record(e *entry) rendered {
+	if d, ok := c.shown[e]; ok {
+		return d
 	}
 	var r struct{ Master string }
-	if json.Unmarshal(e.value, &r) != nil {
-		r.Master = ""
+	var d rendered
+	if err := json.Unmarshal(e.value, &r); err != nil {
+		d.bad = "the record cannot be read: " + err.Error()
+	} else {
+		d.master = r.Master
 	}
-	if len(c.masters) > 256 {
-		clear(c.masters)
+	if len(c.shown) > 256 {
+		clear(c.shown)
 	}
-	c.masters[e] = r.Master
-	return r.Master
+	c.shown[e] = d
+	return d
 }

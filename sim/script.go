@@ -2,10 +2,12 @@ package sim
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/port"
 	"github.com/mlfmonde/cluster/sim/sched"
 )
@@ -58,8 +60,9 @@ func (s scriptsPort) run(ctx context.Context, x port.Script) error {
 	if took == 0 {
 		took = c.o.Timing.Script
 	}
+	n.scribble(x, out, file)
 	r.end = c.sched.At(n.machine, c.Now()+took, x.Name, func() {
-		r.err = n.effect(x, out, file)
+		r.err = out.fails(x)
 		n.reap(r)
 		c.stepped()
 	})
@@ -75,17 +78,23 @@ func (s scriptsPort) run(ctx context.Context, x port.Script) error {
 	return r.err
 }
 
-// effect is what the script does: it marks every volume of the app, then
-// fails if it is made to.
-func (n *node) effect(x port.Script, out *checkout, file *stackFile) error {
+// scribble is what the script does to the data: it marks every volume of the app,
+// and has done so however it ends.
+func (n *node) scribble(x port.Script, out *checkout, file *stackFile) {
+	var o app.Operation // of which it is a part, if any
+	_ = json.Unmarshal(n.c.Get(operationPrefix+x.Stack.Name).Value, &o)
 	for _, v := range file.volumes {
 		if n.c.replicated(v.driver) {
 			if live := n.driver.live(v.full(x.Stack.Project)); live != nil {
-				live.append(Record{Mark: x.Name + " of " + out.commit.id[:8]})
+				live.append(Record{Mark: x.Name + " of " + out.commit.id[:8], Of: o.ID})
 			}
 		}
 	}
 	n.c.changes.Data++
+}
+
+// fails is how the script ends.
+func (out *checkout) fails(x port.Script) error {
 	how := out.commit.how
 	if x.Name == "update.sh" && how.UpdateFails || x.Name == "post_migrate.sh" && how.MigrateFails {
 		return errExit

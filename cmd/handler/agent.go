@@ -21,6 +21,7 @@ import (
 // agentSettings are the flags of the agent.
 type agentSettings struct {
 	settings
+	edgeSettings
 	node                                  string
 	root                                  string
 	purge                                 string
@@ -41,7 +42,16 @@ func newAgent(sh shell) *cobra.Command {
 service of its own), a local Consul agent, dockerd and the Buttervolume plugin;
 what is not there yet is waited for. It tells systemd when it is ready and that
 it is alive (Type=notify, WatchdogSec=). SIGTERM ends it: what runs goes on
-running, and the next start carries on.`,
+running, and the next start carries on.
+
+With --edge own it configures HAProxy and Caddy of this node from what Consul
+holds: each change is checked with HAProxy's own binary and by Caddy before it is
+used, what is bad of one app is left out or stays as it was (handler status says
+why), and both are proven to run with it. They need a folder in common with the
+handler for their sockets (/run/cluster/edge), and HAProxy one for its
+configuration (/var/lib/cluster/edge/haproxy). The default, --edge follow, leaves
+both alone: templates of your own go on, and nothing changes for a cluster that
+has them until somebody says so.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal()
 			defer stop()
@@ -71,6 +81,7 @@ func (s *agentSettings) flags(f *pflag.FlagSet) {
 	text(&s.snapshots, "snapshots", "/var/lib/buttervolume/snapshots", "the plugin's folder of snapshots, as this process sees it")
 	text(&s.volumes, "volumes", "", "its folder of volumes (default beside the snapshots)")
 	s.driversFlag(f)
+	s.portsFlag(f)
 	text(&s.purge, "purge", usual.Purge, "pattern of the purge schedule")
 	count(&s.every, "every", usual.Every, "minutes between replications or snapshots")
 	count(&s.cleanup, "cleanup", usual.Cleanup, "minutes between purges")
@@ -85,6 +96,7 @@ func (s *agentSettings) flags(f *pflag.FlagSet) {
 	text(&s.gitCA, "git-ca", "", "PEM bundle for git over https (default the system's)")
 	count(&s.gitLimit, "git-limit", 2048, "MiB that a clone may have")
 	text(&s.record, "record", "", "file to append every call to docker, Consul, git and the volumes to, with its answer, up to 64 MiB: for a bug report")
+	s.edgeFlags(f)
 	s.logFlags(f)
 }
 
@@ -108,12 +120,16 @@ func (s *agentSettings) config(sh shell) (execute.Config, error) {
 	if err := s.positive(); err != nil {
 		return execute.Config{}, err
 	}
+	ports, err := s.published()
+	if err != nil {
+		return execute.Config{}, err
+	}
 	if len(s.names()) == 0 || len(s.argv()) == 0 {
 		return execute.Config{}, exit(exitBad, "--drivers and --compose may not be empty")
 	}
 	return execute.Config{
 		Node: name, Version: version(), Drivers: s.names(), Purge: s.purge, Every: s.every, Cleanup: s.cleanup,
-		Builds: s.builds, Times: times, NoEvents: refuse, HTTP: s.http,
+		Builds: s.builds, Times: times, NoEvents: refuse, HTTP: s.http, Ports: ports,
 	}, nil
 }
 
@@ -147,9 +163,12 @@ func (s *agentSettings) run(ctx context.Context, sh shell) error {
 	if err != nil {
 		return errors.Join(err, w.close())
 	}
-	defer hold(held, log)
+	defer giveBack(held, log)
 	log.Info("handler starts", "node", c.Node, "version", c.Version, "http", c.HTTP, "events", !c.NoEvents)
 	ready(ctx, w.pulse, c.Times.Silence, log)
+	for _, f := range w.beside {
+		go f(ctx)
+	}
 	err = handler.New(c, w.World, rand.Text(), &inspect.Memo{}).Run(ctx)
 	if ctx.Err() != nil {
 		err = nil
@@ -173,8 +192,8 @@ func (r *real) leave(ctx context.Context, name string) error {
 	return nil
 }
 
-// hold keeps the lock until the process is done with everything else.
-func hold(lock io.Closer, log *slog.Logger) {
+// giveBack keeps the lock until the process is done with everything else.
+func giveBack(lock io.Closer, log *slog.Logger) {
 	if err := lock.Close(); err != nil {
 		log.Warn("lock is given back by the kernel", "err", err)
 	}

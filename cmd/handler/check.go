@@ -37,6 +37,7 @@ cannot see. Exit codes: 0 it would be taken, 2 it is refused.`,
 	f.StringVar(&c.policy, "policy", "", "file with the operator's exceptions, as in policy/<name>")
 	f.BoolVar(&c.json, "json", false, "print JSON")
 	c.driversFlag(f)
+	c.portsFlag(f)
 	c.httpFlag(f)
 	return cmd
 }
@@ -50,6 +51,9 @@ func (c *checking) run(dir string) error {
 		return err
 	}
 	in := inspect.Input{App: who, Seq: 1, ID: "check", Drivers: c.names()}
+	if in.Ports, err = c.published(); err != nil {
+		return err
+	}
 	if in.Files, err = readFolder(dir); err != nil {
 		return exit(exitBad, "%w", err)
 	}

@@ -22,7 +22,8 @@ func newRoot(sh shell) *cobra.Command {
 		Use:   "handler",
 		Short: "runs applications on a small cluster, and asks for them",
 		Long: `handler runs on every node of a cluster (agent, guard, watch), and is what people
-ask for things with (deploy, destroy, migrate, status, plan, check).
+ask for things with (deploy, destroy, migrate, status, plan, check,
+render).
 
 Exit codes: 0 done or committed, 1 failed or aborted, 2 bad input or refused
 (nothing was touched), 3 no answer from Consul: the outcome is not known.`,
@@ -39,7 +40,7 @@ Exit codes: 0 done or committed, 1 failed or aborted, 2 bad input or refused
 	root.SetFlagErrorFunc(bad)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return fromEnv(sh, cmd.Flags()) }
 	root.AddCommand(newAgent(sh), newGuard(sh), newWatch(sh), newDeploy(sh), newDestroy(sh), newMigrate(sh),
-		newStatus(sh), newPlan(sh), newCheck(sh), newVersion(sh))
+		newStatus(sh), newPlan(sh), newCheck(sh), newRender(sh), newVersion(sh))
 	return root
 }
 

@@ -24,6 +24,7 @@ type settings struct {
 	http                    bool
 	events                  string
 	drivers                 []string
+	ports                   []int
 }
 
 // consulFlags say which agent to talk to.
@@ -65,6 +66,21 @@ func (s *settings) eventsFlag(f *pflag.FlagSet) {
 func (s *settings) driversFlag(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.drivers, "drivers", []string{"anybox/buttervolume", "ccomb/buttervolume"}, "names of the Buttervolume driver, with or without :latest")
 	env(f, "drivers", "BTRFSDRIVER")
+}
+
+func (s *settings) portsFlag(f *pflag.FlagSet) {
+	f.IntSliceVar(&s.ports, "haproxy-ports", nil, "ports that HAProxy's container publishes, as 80,443,1443,2222: a bind on another one is refused (default: not looked at)")
+	env(f, "haproxy-ports")
+}
+
+// published checks --haproxy-ports.
+func (s *settings) published() ([]int, error) {
+	for _, n := range s.ports {
+		if n < 1 || n > 65535 {
+			return nil, exit(exitBad, "--haproxy-ports %d: a port is a number from 1 to 65535", n)
+		}
+	}
+	return s.ports, nil
 }
 
 // names are the drivers without blanks.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mlfmonde/cluster/handler/app"
 	"github.com/mlfmonde/cluster/handler/client"
 	"github.com/mlfmonde/cluster/handler/port"
 )
@@ -31,7 +32,9 @@ func newStatus(sh shell) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status [APP]", Short: "show the nodes and the apps, or one app", Args: args(cobra.MaximumNArgs(1)),
 		Long: `status shows where each app runs, the age of its replica, the operation under way,
-and how the last one ended and why. APP is the app's name, as in the list.`,
+and how the last one ended and why; of each node whether its edge (HAProxy and
+Caddy) shows the newest change, and what it leaves out or shows as it was before,
+and why. APP is the app's name, as in the list.`,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			ctx, stop := untilSignal()
 			defer stop()
@@ -60,6 +63,7 @@ func (l *looking) run(ctx context.Context, name string) error {
 		return e.Encode(seen)
 	case name != "":
 		one(l.sh.out, seen.Apps[0])
+		leftOut(l.sh.out, seen, name)
 	default:
 		all(l.sh.out, seen)
 	}
@@ -72,13 +76,13 @@ func (l *looking) run(ctx context.Context, name string) error {
 // all prints a line for each node and each app.
 func all(w io.Writer, o client.Overview) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NODE\tADDRESS\tHANDLER")
+	fmt.Fprintln(t, "NODE\tADDRESS\tHANDLER\tEDGE")
 	for _, n := range o.Nodes {
 		says := "away"
 		if n.Present {
 			says = strings.TrimSpace("present " + n.Version)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", n.Name, n.Address, says)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", n.Name, n.Address, says, edgeOf(n))
 	}
 	fmt.Fprintln(t, "\nAPP\tMASTER\tSLAVE\tREPLICA\tOPERATION\tLAST")
 	for _, s := range o.Apps {
@@ -90,6 +94,44 @@ func all(w io.Writer, o client.Overview) {
 			last += fmt.Sprintf(" (unfinished on %s)", strings.Join(s.Pending, ", "))
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, dash(s.Master), dash(s.Slave), dash(replica(s.Replica)), doing(s), dash(last))
+	}
+	t.Flush()
+	leftOut(w, o, "")
+}
+
+// edgeOf is how far the edge of n is, in a word.
+func edgeOf(n client.Node) string {
+	whole, more := n.Edge.Left[app.WholeEdge], len(n.Edge.Left)
+	switch {
+	case !n.Present:
+		return dash("")
+	case whole != "":
+		return "held up"
+	case n.Edge.Behind:
+		return fmt.Sprintf("behind: at %d of %d", n.Edge.Published, n.Edge.Newest)
+	case more > 0:
+		return "up to date, but for what is below"
+	}
+	return "up to date"
+}
+
+// leftOut prints what the edges leave out and why: of every app, or of the one
+// called only. What holds up a whole edge concerns every app.
+func leftOut(w io.Writer, o client.Overview, only string) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	head := "\nLEFT OUT OR AS BEFORE\tON\tWHY\n"
+	for _, n := range o.Nodes {
+		for _, name := range slices.Sorted(maps.Keys(n.Edge.Left)) {
+			shown := name
+			switch {
+			case name == app.WholeEdge:
+				shown = "all changes"
+			case only != "" && name != only:
+				continue
+			}
+			fmt.Fprintf(t, "%s%s\t%s\t%s\n", head, shown, n.Name, n.Edge.Left[name])
+			head = ""
+		}
 	}
 	t.Flush()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"path/filepath"
@@ -11,7 +12,6 @@ import (
 	"github.com/mlfmonde/cluster/handler/adapter/git"
 	"github.com/mlfmonde/cluster/handler/adapter/node"
 	"github.com/mlfmonde/cluster/handler/adapter/process"
-	"github.com/mlfmonde/cluster/handler/adapter/proxy"
 	"github.com/mlfmonde/cluster/handler/execute"
 	"github.com/mlfmonde/cluster/handler/port"
 )
@@ -23,6 +23,8 @@ type real struct {
 	tasks *node.Tasks
 	pulse *pulse
 	close func() error
+	// beside runs beside the handler for its edge, until its context ends.
+	beside []func(context.Context)
 }
 
 // newWorld wires every adapter. It opens no connection: what is not there yet
@@ -55,6 +57,10 @@ func newWorld(s *agentSettings, c execute.Config, log *slog.Logger) (*real, erro
 	}
 	volumes := buttervolume.New(buttervolume.Config{Socket: s.socket, SnapshotsPath: s.snapshots, VolumesPath: s.volumes, Runner: runner, Log: log})
 	beat := &pulse{Clock: machine.Clock}
+	shown, err := s.makeEdge(c, agent, daemon, runner, log)
+	if err != nil {
+		return nil, err
+	}
 
 	w := port.World{
 		KV: agent, Presence: agent, Members: agent, Events: agent, Checks: agent,
@@ -62,10 +68,10 @@ func newWorld(s *agentSettings, c execute.Config, log *slog.Logger) (*real, erro
 		Images: daemon.Images, Stack: daemon.Stack, Containers: daemon.Containers, Scripts: daemon.Scripts,
 		Volumes: volumes.Volumes, Snapshots: volumes.Snapshots, Schedules: volumes.Schedules,
 		Guard: machine.Guard, Warden: machine.Warden, Journal: machine.Journal,
-		Edge: proxy.New(agent), Clock: beat, Tasks: machine.Tasks, Log: log,
+		Edge: shown.Edge, Clock: beat, Tasks: machine.Tasks, Log: log,
 	}
 	w, end := file.of(w, c, daemon.Close)
-	return &real{lock: lock, tasks: machine.Tasks, pulse: beat, close: end, World: w}, nil
+	return &real{lock: lock, tasks: machine.Tasks, pulse: beat, close: end, beside: shown.beside, World: w}, nil
 }
 
 // newGuardWorld is what the guard needs: the machine and dockerd. It works

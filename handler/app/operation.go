@@ -1,6 +1,9 @@
 package app
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Kind is what an operation does.
 type Kind string
@@ -210,6 +213,15 @@ type Member struct {
 	Version   string `json:"version,omitempty"`
 	Published uint64 `json:"published"` // KV index up to which its edge is published
 	Present   bool   `json:"-"`         // its handler's session is alive
+	// Edge is what its edge leaves out or shows as it was before, and why, as
+	// Published.Shown says it.
+	Edge map[string]string `json:"edge,omitempty"`
+}
+
+// Same reports that m says what o says.
+func (m Member) Same(o Member) bool {
+	return m.Name == o.Name && m.Address == o.Address && m.Version == o.Version &&
+		m.Published == o.Published && m.Present == o.Present && maps.Equal(m.Edge, o.Edge)
 }
 
 // Snapshot is one snapshot on this node.

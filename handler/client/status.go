@@ -25,6 +25,19 @@ type Node struct {
 	Address string `json:"address"`
 	Present bool   `json:"present"` // its handler is alive
 	Version string `json:"version,omitempty"`
+	Edge    Edge   `json:"edge"`
+}
+
+// Edge is what a node says of its HAProxy and Caddy. Behind and Left are of
+// nodes that are present: of another one nobody knows.
+type Edge struct {
+	Published uint64 `json:"published"` // KV index that it shows
+	Newest    uint64 `json:"newest"`    // index of the newest change that it has to show
+	Behind    bool   `json:"behind"`    // it does not show that one yet
+	// Left are the apps that it leaves out or shows as they were before, and
+	// why; under app.WholeEdge what holds up all of it, under app.MoreLeft how
+	// many more there are.
+	Left map[string]string `json:"left,omitempty"`
 }
 
 // Status is what can be said of one app.
@@ -45,6 +58,7 @@ type Status struct {
 	Waiting     []string    `json:"waiting"`  // ids of requests that have not begun, in order
 	Maintenance string      `json:"maintenance"`
 
+	release uint64       // generation of the record
 	changed uint64       // index of what ended last
 	refused *app.Request // that, if it was refused
 }
@@ -72,7 +86,7 @@ type Operation struct {
 // out. port.ErrNotFound: nothing in the KV knows that name.
 func (c *Client) Status(ctx context.Context, name string) (Overview, error) {
 	v := &view{Client: c, ledger: ledger.New(c.KV, c.Times), only: name, apps: map[string]*Status{}}
-	for _, read := range []func(context.Context) error{v.nodes, v.records, v.replicas, v.operations, v.requests, v.maintenance} {
+	for _, read := range []func(context.Context) error{v.nodes, v.records, v.replicas, v.operations, v.requests, v.maintenance, v.edges} {
 		if err := read(ctx); err != nil {
 			return Overview{}, fmt.Errorf("read the state: %w", err)
 		}

@@ -53,6 +53,24 @@ func TestStatus_OfAnAppThatRuns(t *testing.T) {
 	}
 }
 
+// An edit of master or slave moves nothing, so it changes nothing that is shown
+// but the problem.
+func TestStatus_OfAnAppWhoseRecordSomebodyEdited(t *testing.T) {
+	c := newCluster(t)
+	ask(t, c, app.Deploy, deploy("a", "b"))
+	run(t, c, time.Minute)
+	record := c.Get("app/" + name)
+	c.Put(record.Key, []byte(strings.Replace(string(record.Value), `"master": "a"`, `"master": "c"`, 1)))
+	run(t, c, time.Minute)
+	o := status(t, c, "")
+	if s := only(t, o); s.Master != "a" || s.Slave != "b" {
+		t.Errorf("%+v", s)
+	}
+	if len(o.Problems) != 1 || !strings.Contains(o.Problems[0], "app/"+name+" says that the app lives on c/b; it lives on a/b") {
+		t.Errorf("problems %q", o.Problems)
+	}
+}
+
 func TestStatus_WhileAnOperationIsUnderWay(t *testing.T) {
 	c := newCluster(t)
 	c.Push(repo, "main", port.Files{"docker-compose.yml": []byte(compose)}, sim.Behaviour{ScriptTakes: time.Minute, Health: time.Minute})
@@ -141,4 +159,30 @@ func TestStatus_OfAnUnknownAppNamesTheKnown(t *testing.T) {
 			t.Errorf("without Consul: %v", err)
 		}
 	})
+}
+
+func TestStatus_SaysWhatAnEdgeLeavesOutAndWhetherItIsBehind(t *testing.T) {
+	c := newCluster(t)
+	ask(t, c, app.Deploy, deploy("a", "b"))
+	c.Put("app/other_main.00000", []byte(`{"cut`))
+	run(t, c, time.Minute)
+	for _, n := range status(t, c, name).Nodes {
+		if n.Edge.Behind || len(n.Edge.Left) != 1 || !strings.Contains(n.Edge.Left["other_main.00000"], "cannot be read") {
+			t.Errorf("%s: %+v", n.Name, n.Edge)
+		}
+	}
+	c.Delete("app/other_main.00000")
+	run(t, c, time.Minute)
+	c.Put("swarm/late", []byte("{}"))
+	for _, n := range status(t, c, "").Nodes {
+		if !n.Edge.Behind || n.Edge.Published >= n.Edge.Newest || len(n.Edge.Left) != 0 {
+			t.Errorf("%s: %+v", n.Name, n.Edge)
+		}
+	}
+	run(t, c, time.Minute)
+	for _, n := range status(t, c, "").Nodes {
+		if n.Edge.Behind {
+			t.Errorf("%s: %+v", n.Name, n.Edge)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -51,7 +52,8 @@ func (v *view) nodes(ctx context.Context) error {
 	v.out = Overview{Nodes: []Node{}, Apps: []Status{}, Problems: []string{}}
 	members, err := v.Members.Members(ctx)
 	for _, m := range members {
-		v.out.Nodes = append(v.out.Nodes, Node{Name: m.Name, Address: m.Address, Present: m.Present, Version: m.Version})
+		v.out.Nodes = append(v.out.Nodes, Node{Name: m.Name, Address: m.Address, Present: m.Present, Version: m.Version,
+			Edge: Edge{Published: m.Published, Left: m.Edge}})
 	}
 	return err
 }
@@ -69,7 +71,7 @@ func (v *view) records(ctx context.Context) error {
 			continue
 		}
 		at := r.Placement()
-		s.Repo, s.Branch, s.Master, s.Slave, s.Commit, s.Deployed = r.RepoURL, r.Branch, at.Master, at.Slave, r.Commit, r.DeployDate
+		s.Repo, s.Branch, s.Master, s.Slave, s.Commit, s.Deployed, s.release = r.RepoURL, r.Branch, at.Master, at.Slave, r.Commit, r.DeployDate, r.Generation
 	}
 	return nil
 }
@@ -141,6 +143,7 @@ func (v *view) operation(ctx context.Context, name string, o app.Operation, s *S
 	if o.State == app.Done {
 		s.Outcome, s.Reason, s.Pending = o.Outcome, o.Reason, list(o.Pending)
 		s.changed = o.Index
+		v.placed(name, o, s)
 		return nil
 	}
 	s.Operation = &Operation{ID: o.ID, Seq: o.Seq, Kind: o.Kind, Old: o.Old.String(), New: o.New.String(), State: o.State, Steps: map[string]string{}}
@@ -158,6 +161,42 @@ func (v *view) operation(ctx context.Context, name string, o app.Operation, s *S
 		s.Warnings = append(s.Warnings, acks[node].Warnings...)
 	}
 	return err
+}
+
+// edges compares what the nodes have published with the newest change that
+// concerns an edge.
+func (v *view) edges(ctx context.Context) error {
+	var newest uint64
+	for _, prefix := range []string{ledger.Records, ledger.Maintenance, ledger.Swarm} {
+		pairs, _, err := v.KV.List(ctx, prefix)
+		if err != nil {
+			return err
+		}
+		for _, p := range pairs {
+			newest = max(newest, p.Modify)
+		}
+	}
+	for i := range v.out.Nodes {
+		n := &v.out.Nodes[i]
+		n.Edge.Newest = newest
+		n.Edge.Behind = n.Present && n.Edge.Published < newest
+	}
+	return nil
+}
+
+// placed shows where the app runs, also when a person has made the record say
+// something else: nothing moves by that.
+func (v *view) placed(name string, o app.Operation, s *Status) {
+	written := o.Generation
+	if o.Kind == app.Deploy && o.Outcome == app.OutcomeCommitted {
+		written = o.Seq
+	}
+	says, at := app.Placement{Master: s.Master, Slave: s.Slave}, o.Runs()
+	if says.IsZero() || says == at || s.release != written { // the last: another record than the operation's
+		return
+	}
+	v.problem(fmt.Errorf("%s says that the app lives on %s; it lives on %s and nothing moves by that: ask for a deploy", ledger.RecordKey(name), says, at))
+	s.Master, s.Slave = at.Master, at.Slave
 }
 
 func list(l []string) []string { return append([]string{}, l...) }

@@ -77,11 +77,7 @@ func (r *run) commit(ctx context.Context) error {
 		target := r.target(ip)
 		rec = &target
 	}
-	err := r.arrow(ctx, func(o ledger.Ours) port.Txn { return ledger.Commit(o, rec, rep) })
-	if errors.Is(err, port.ErrRefused) {
-		return fmt.Errorf("the record was changed by somebody during the operation: %w", err)
-	}
-	return err
+	return r.enact(ctx, rec, rep)
 }
 
 // catalogue is the replica entry that a commit writes: what the old master

@@ -38,25 +38,16 @@ func (r *run) inspect(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read checkout: %w", err)
 	}
-	in := inspect.Input{App: r.op.App, Files: files, Seq: r.op.Seq, ID: r.op.ID, Drivers: r.Drivers}
-	var recs map[string]app.Record
-	var names []string
+	in := inspect.Input{App: r.op.App, Files: files, Seq: r.op.Seq, ID: r.op.ID, Drivers: r.Drivers, Ports: r.Ports}
 	err = r.Until(ctx, "records and policy", func() error {
 		if in.Policy, err = r.Ledger.Policy(ctx, r.name); err != nil {
 			return err
 		}
-		if recs, names, err = r.Ledger.Records(ctx); recs != nil {
-			return nil // what is not ours is reported elsewhere
-		}
+		in.Others, in.Swarm, err = r.others(ctx)
 		return err
 	})
 	if err != nil {
 		return err
-	}
-	for _, name := range names {
-		if name != r.name || recs[name].Branch != r.op.App.Branch {
-			in.Others = append(in.Others, recs[name])
-		}
 	}
 	r.result = r.Memo.Inspect(in)
 	if len(r.result.Refused) > 0 {

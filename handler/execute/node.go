@@ -23,8 +23,9 @@ type Config struct {
 	Cleanup  int      // minutes between purges
 	Builds   int      // builds side by side
 	Times    app.Times
-	NoEvents bool // documented events with a whole request are refused: the cluster has an ACL
-	HTTP     bool // plain http repositories are allowed
+	NoEvents bool  // documented events with a whole request are refused: the cluster has an ACL
+	HTTP     bool  // plain http repositories are allowed
+	Ports    []int // that HAProxy's container publishes, nil: unknown
 }
 
 // DefaultConfig is the configuration of a node called name.

@@ -14,7 +14,7 @@ import (
 
 // schedule makes the lines of a set's volumes those of the flag.
 func (r *run) schedule(ctx context.Context, s plan.Step) error {
-	project, volumes, slave := r.op.App.Project(), r.record.Volumes, r.op.Old.Slave
+	of, volumes, slave := r.op.App, r.record.Volumes, r.op.Old.Slave
 	switch s.Set {
 	case plan.New, plan.Dropped:
 		volumes, slave = r.fresh(), r.op.New.Slave
@@ -22,17 +22,17 @@ func (r *run) schedule(ctx context.Context, s plan.Step) error {
 			slave = r.op.Old.Slave
 		}
 	case plan.Peer:
-		project, volumes, slave = r.op.Peer.Project(), r.peer.Volumes, r.op.PeerAt.Slave
+		of, volumes, slave = *r.op.Peer, r.peer.Volumes, r.op.PeerAt.Slave
 	}
 	switch {
 	case s.Set == plan.Dropped:
-		return r.unschedule(ctx, project, volumes, false)
+		return r.unschedule(ctx, of.Project(), volumes, false)
 	case s.Flag == plan.Off:
-		return r.unschedule(ctx, project, nil, false)
+		return r.unschedule(ctx, of.Project(), nil, false)
 	case s.Flag == plan.NoPurge:
-		return r.unschedule(ctx, project, nil, true)
+		return r.unschedule(ctx, of.Project(), nil, true)
 	}
-	return r.Arrange(ctx, project, volumes, s.Flag, slave)
+	return r.Arrange(ctx, of, volumes, s.Flag, slave)
 }
 
 // unschedule removes the lines of project's volumes, but not of those to keep;
@@ -63,36 +63,33 @@ func (n *Node) unschedule(ctx context.Context, project string, keep []string, pu
 	return nil
 }
 
-// Arrange makes the schedule of project's volumes that of a role: AsMaster
-// replicates to slave (without one it snapshots) and purges, AsSlave purges,
-// Off has no lines. Lines of other volumes of the project go.
-func (n *Node) Arrange(ctx context.Context, project string, volumes []string, role, slave string) error {
-	if err := n.unschedule(ctx, project, volumes, false); err != nil {
+// Arrange makes the schedule of an app's volumes that of a role: AsMaster
+// replicates to slave (without one it snapshots) and purges, AsSlave purges
+// what may be, Off has no lines. Lines of other volumes of the app go.
+func (n *Node) Arrange(ctx context.Context, of app.App, volumes []string, role, slave string) error {
+	if err := n.unschedule(ctx, of.Project(), volumes, false); err != nil {
 		return err
 	}
-	lines, err := n.lines(ctx, role, slave)
+	lines, err := n.lines(ctx, of.Name(), volumes, role, slave)
 	if err != nil {
 		return err
 	}
 	for _, v := range volumes {
-		own := slices.Clone(lines)
-		for i := range own {
-			own[i].Volume = v
-		}
-		if err := n.Schedules.Set(ctx, v, own); err != nil {
+		if err := n.Schedules.Set(ctx, v, lines(v)); err != nil {
 			return fmt.Errorf("schedule %s: %w", v, err)
 		}
 	}
 	return nil
 }
 
-func (n *Node) lines(ctx context.Context, role, slave string) ([]app.Schedule, error) {
-	purge := app.Schedule{Action: "purge:" + n.Purge, Minutes: n.Cleanup}
+// lines are those of each volume in a role.
+func (n *Node) lines(ctx context.Context, name string, volumes []string, role, slave string) (func(volume string) []app.Schedule, error) {
 	switch role {
 	case plan.AsSlave:
-		return []app.Schedule{purge}, nil
+		free, err := n.Purging(ctx, name, volumes)
+		return func(v string) []app.Schedule { return n.purge(v, slices.Contains(free, v)) }, err
 	case plan.Off:
-		return nil, nil
+		return func(string) []app.Schedule { return nil }, nil
 	}
 	keep := app.Schedule{Action: "snapshot", Minutes: n.Every}
 	if slave != "" {
@@ -106,5 +103,9 @@ func (n *Node) lines(ctx context.Context, role, slave string) ([]app.Schedule, e
 			keep.Action = "replicate:" + address
 		}
 	}
-	return []app.Schedule{keep, purge}, nil
+	return func(v string) []app.Schedule {
+		first := keep
+		first.Volume = v
+		return append([]app.Schedule{first}, n.purge(v, true)...)
+	}, nil
 }

@@ -126,7 +126,11 @@ func (r *run) awaitEdge(ctx context.Context) error {
 		return nil
 	}
 	err := r.Within(ctx, r.Times.EdgeWait, func(ctx context.Context) error {
-		if _, err := r.Edge.Publish(ctx); err != nil {
+		shown, err := r.Edge.Publish(ctx)
+		if err == nil && shown.Index < o.Maintenance.Modify {
+			err = errors.New("this node's own edge: " + shown.Left[app.WholeEdge])
+		}
+		if err != nil {
 			return err
 		}
 		for {

@@ -13,7 +13,14 @@ const (
 	Nodes       = "node/"
 	Histories   = "history/"
 	Policies    = "policy/"
+	Swarm       = "swarm/"
 )
+
+// Claims is the key that every commit changes which takes names for its app
+// (domains, binds, sections of HAProxy) or gives some back: who did so last. A
+// transaction cannot look at all records, but it can see that nobody has changed
+// the names of any app since they were looked at.
+const Claims = "edge/claims"
 
 // RecordKey is where the record of the app called name is.
 func RecordKey(name string) string { return Records + name }

@@ -216,6 +216,28 @@ func (l Ledger) Policy(ctx context.Context, name string) ([]byte, error) {
 	return p.Value, nil
 }
 
+// ClaimsIndex is when an app last took names or gave some back; 0: never.
+func (l Ledger) ClaimsIndex(ctx context.Context) (uint64, error) {
+	p, err := l.KV.Get(ctx, Claims)
+	if err != nil {
+		return 0, fmt.Errorf("read who has taken names last: %w", err)
+	}
+	return p.Modify, nil
+}
+
+// Swarm reads the values of the keys below swarm/, by key.
+func (l Ledger) Swarm(ctx context.Context) (map[string][]byte, error) {
+	pairs, _, err := l.KV.List(ctx, Swarm)
+	if err != nil {
+		return nil, fmt.Errorf("list swarm keys: %w", err)
+	}
+	values := make(map[string][]byte, len(pairs))
+	for _, p := range pairs {
+		values[p.Key] = p.Value
+	}
+	return values, nil
+}
+
 // History reads the finished operations of name, oldest first.
 func (l Ledger) Histories(ctx context.Context, name string) ([]app.History, error) {
 	pairs, _, err := l.KV.List(ctx, Histories+name+"/")

@@ -178,6 +178,21 @@ func Commit(o Ours, rec *app.Record, replica *app.Replica) port.Txn {
 	return port.Txn{Name: "commit", Ops: append(ops, o.off()...)}
 }
 
+// claim is the value of [Claims].
+type claim struct {
+	App string `json:"app"`
+	Seq uint64 `json:"seq"`
+	ID  string `json:"id"`
+}
+
+// Claiming is o's commit on the condition that no app has taken or given back
+// names since the index of [Claims].
+func Claiming(commit port.Txn, o Ours, index uint64) port.Txn {
+	value := encode(claim{App: o.Name(), Seq: o.Seq, ID: o.ID})
+	commit.Ops = append(commit.Ops, port.Op{Verb: port.CAS, Key: Claims, Value: value, Index: index})
+	return commit
+}
+
 // Abort ends o without its effect. Against a starting N the old master also
 // gives N's ack as it saw it: it must not have changed.
 func Abort(o Ours, reason string, started *app.Ack) port.Txn {

@@ -131,6 +131,8 @@ func TestTransactions_CheckAndWriteWhatTheProtocolSays(t *testing.T) {
 		{"commit of a migrate: the record stays as it was", ledger.Commit(held(migrate(app.Switching), "r1", 55), nil, nil),
 			[]string{"commit", "cas " + key + " @50 = committed", "cas operation/" + peer + " @61 = committed locked", "check app/" + name + " @30",
 				"delete-cas maintenance/" + name + " @55"}},
+		{"commit that takes names", ledger.Claiming(ledger.Commit(move(app.Switching), &record, nil), move(app.Switching), 12),
+			[]string{"commit", "cas " + key + " @50 = committed", "cas app/" + name + " @30", "cas edge/claims @12"}},
 		{"abort", ledger.Abort(move(app.Preparing), "no git", nil), []string{"abort", "cas " + key + " @50 = aborted no git"}},
 		{"abort against a starting N: its ack has not changed", ledger.Abort(move(app.Switching), "silent", &starting),
 			[]string{"abort", "cas " + key + " @50 = aborted silent", "check " + ack + "c @70"}},

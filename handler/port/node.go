@@ -48,8 +48,11 @@ type Journal interface {
 // Edge is this node's HAProxy and Caddy.
 type Edge interface {
 	// Publish makes the edge follow the KV as it is now and returns the KV
-	// index that the running edge reflects.
-	Publish(ctx context.Context) (uint64, error)
+	// index that the running edge reflects, and the apps that it leaves out or
+	// shows as they were before, each with the reason; they hold up nobody
+	// else. What holds up the edge itself is under app.WholeEdge, and the index
+	// is then the one that was reached before.
+	Publish(ctx context.Context) (app.Published, error)
 }
 
 // Clock is time as the handler may use it.

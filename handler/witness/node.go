@@ -68,6 +68,6 @@ type edgePort struct {
 	next port.Edge
 }
 
-func (p edgePort) Publish(ctx context.Context) (uint64, error) {
-	return do(ctx, p.w, "Edge.Publish", nil, plain[uint64], func() (uint64, error) { return p.next.Publish(ctx) })
+func (p edgePort) Publish(ctx context.Context) (app.Published, error) {
+	return do(ctx, p.w, "Edge.Publish", nil, plain[app.Published], func() (app.Published, error) { return p.next.Publish(ctx) })
 }

@@ -24,6 +24,7 @@ func requestKinds() []kind {
 		{"destroy during deploy", (*run).destroyed},
 		{"deploy during migrate", (*run).disturbed},
 		{"migrates that cross", (*run).crossing},
+		{"one domain", (*run).oneDomain},
 	}
 }
 
@@ -68,13 +69,20 @@ func (r *run) migrate(at time.Duration, source, target *application) {
 func (r *run) badRelease(at time.Duration) {
 	a := r.app()
 	how := one(r.dice, []string{"exits", "unhealthy", "update-fails", "migrate-fails", "build-fails", "pull-fails", "slow", "slow", "slow"})
-	from := ""
-	if a.code != "" {
-		from = " from " + a.code
-	}
-	r.timeline.at(at, "push %s %s%s", how, a.short, from)
+	r.timeline.at(at, "push %s %s%s", how, a.short, a.from())
 	r.deploy(at, a, one(r.dice, []place{a.at, r.place()}), r.update())
-	r.timeline.at(at+r.span(5*time.Second, 10*time.Minute), "push good %s%s", a.short, from)
+	r.timeline.at(at+r.span(5*time.Second, 10*time.Minute), "push good %s%s", a.short, a.from())
+}
+
+// oneDomain is two applications that want the same name at the same time.
+func (r *run) oneDomain(at time.Duration) {
+	wanted := one(r.dice, []string{"a.example.net", "A.Example.net", "*.example.net"})
+	for range 2 {
+		a := r.app()
+		r.timeline.at(at, "push good %s%s domain %s.example.com,%s", a.short, a.from(), a.short, wanted)
+		r.deploy(at, a, one(r.dice, []place{a.at, r.place()}), r.update())
+		at += r.span(time.Millisecond, 5*time.Second)
+	}
 }
 
 // lostMaster is a master whose power is gone, the failover to its slave, and

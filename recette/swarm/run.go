@@ -31,6 +31,14 @@ type application struct {
 	writes time.Duration // how often its users write; 0: never
 }
 
+// from is where a push finds the application's files.
+func (a *application) from() string {
+	if a.code == "" {
+		return ""
+	}
+	return " from " + a.code
+}
+
 // hands is what people did that they take back at rest.
 type hands struct {
 	lines []string

@@ -77,11 +77,7 @@ func (r *run) head() []string {
 // setting deploys what is there when faults begin.
 func (r *run) setting() (lines []string) {
 	for _, a := range r.apps {
-		push := "push good " + a.short
-		if a.code != "" {
-			push += " from " + a.code
-		}
-		lines = append(lines, push)
+		lines = append(lines, "push good "+a.short+a.from())
 		switch a.begins {
 		case Nowhere:
 			continue
@@ -113,6 +109,7 @@ func (r *run) ending() []string {
 		if a.writes > 0 {
 			lines = append(lines, "writer "+a.short+" off")
 		}
+		lines = append(lines, fmt.Sprintf("push good %s%s domain %s.example.com", a.short, a.from(), a.short)) // nobody wants another's any more
 	}
 	lines = append(lines, "until idle")
 	lines = append(lines, r.put.back()...)

@@ -73,7 +73,7 @@ var traces = map[string]string{
 	"move": `^deploy \w+ \w( \w)? at`, "redeploy": `^deploy \w+ \w( \w)? update at`, "swap": `^deploy`, "bad release": `^push (exits|unhealthy|slow|\w+-fails) `,
 	"destroy": `^destroy \w+ at`, "destroy by force": `^destroy \w+ force at`, "migrate": `^migrate \w+ \w+`, "failover": `^deploy .* failover at`,
 	"lost master": `^boot `, "event": `^event (deploy|destroy) `, "same twice": `^deploy`, "opposite wishes": `^deploy`, "swap while swapping": `^deploy`,
-	"destroy during deploy": `^destroy`, "deploy during migrate": `^deploy`, "migrates that cross": `^migrate`,
+	"destroy during deploy": `^destroy`, "deploy during migrate": `^deploy`, "migrates that cross": `^migrate`, "one domain": `^push good .* domain \w+.example.com,`,
 
 	"calls": `^fault \w \w+\.[\w:]+ (error|slow|lost|hang|late)`, "transfers": `^fault \w Snapshots.Send half`, "crashes at a call": ` crash-(before|after)`,
 	"power cuts at a call": ` power-(before|after)`, "something at a call": ` hook .*maybe then `, "link loss": `KV\.\* lost percent`, "latency": `KV\.\* slow percent`,

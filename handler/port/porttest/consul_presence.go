@@ -30,7 +30,7 @@ func (e Consul) key() string { return "node/" + e.Node }
 // join makes p hold the node's key.
 func (e Consul) join(ctx context.Context, t T, p port.Presence, version string) {
 	t.Helper()
-	m := app.Member{Name: e.Node, Address: "127.0.0.1", Version: version, Published: 7}
+	m := app.Member{Name: e.Node, Address: "127.0.0.1", Version: version, Published: 7, Edge: map[string]string{"edge_bad.00000": "why " + version}}
 	if err := p.Join(ctx, m); err != nil {
 		t.Fatalf("join: %v", err)
 	}
@@ -74,8 +74,8 @@ func presenceJoin(ctx context.Context, t T, e Consul) {
 	e.present(ctx, t, false)
 	e.join(ctx, t, e.Presence, "v1")
 	e.present(ctx, t, true)
-	if m := e.member(ctx, t, e.Node); m.Version != "v1" || m.Published != 7 {
-		t.Errorf("member %+v, want version v1, published 7", m)
+	if m := e.member(ctx, t, e.Node); m.Version != "v1" || m.Published != 7 || m.Edge["edge_bad.00000"] != "why v1" {
+		t.Errorf("member %+v, want version v1, published 7 and why its edge leaves an app out", m)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mlfmonde/cluster/handler/adapter/proxy"
 	"github.com/mlfmonde/cluster/handler/port"
+	"github.com/mlfmonde/cluster/handler/port/porttest"
 	"github.com/mlfmonde/cluster/sim"
 )
 
@@ -47,15 +48,23 @@ func following(t *testing.T, f func(ctx context.Context, c *sim.Cluster, kv list
 	}
 }
 
+func TestFollower_KeepsThePromisesOfAnEdge(t *testing.T) {
+	porttest.Each(t, porttest.EdgeClauses(), func(_ porttest.T, body func(context.Context, porttest.EdgeEnv)) {
+		following(t, func(ctx context.Context, _ *sim.Cluster, kv listed) {
+			body(ctx, porttest.EdgeEnv{Edge: proxy.New(kv), KV: kv})
+		})
+	})
+}
+
 func TestFollower_HasSeenTheNewestChangeOfWhatTheProxiesFollow(t *testing.T) {
 	following(t, func(ctx context.Context, c *sim.Cluster, kv listed) {
 		edge := proxy.New(kv)
 		publish := func() uint64 {
-			index, err := edge.Publish(ctx)
+			p, err := edge.Publish(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return index
+			return p.Index
 		}
 		if got := publish(); got != 0 {
 			t.Errorf("an empty KV is seen up to %d", got)
@@ -85,8 +94,8 @@ func TestFollower_IsNotMovedByWhatItLeadsTo(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.Put("node/a", []byte("published"))
-		if again, err := edge.Publish(ctx); err != nil || again != first {
-			t.Errorf("seen up to %d, then %d, %v", first, again, err)
+		if again, err := edge.Publish(ctx); err != nil || !again.Same(first) {
+			t.Errorf("seen %+v, then %+v, %v", first, again, err)
 		}
 	})
 }
