@@ -32,6 +32,7 @@ func (c *realCells) flags(f *pflag.FlagSet) {
 	f.IntVar(&c.option.Side, "side", 0, "nodes: plays side by side on a cluster (default 6)")
 	f.IntVar(&c.option.Clusters, "clusters", 0, "nodes: clusters at once (default two, where there is enough to play)")
 	f.StringVar(&c.option.Evidence, "evidence", "", "nodes: folder for logs, KV and subvolumes of what fails (default a temporary one)")
+	f.BoolVar(&c.option.Edge, "edge", false, "nodes: users enter at HAProxy and Caddy of every node, which the handlers configure")
 	f.StringVar(&c.option.Record, "record", "", "nodes: folder for recordings of every call of the handlers")
 }
 
@@ -56,7 +57,7 @@ func (c *realCells) check(f *pflag.FlagSet) error {
 	if c.world != recette.WorldSim && c.world != recette.WorldNodes {
 		return fmt.Errorf("%w: --world %s: use %s or %s", errBad, c.world, recette.WorldSim, recette.WorldNodes)
 	}
-	real := map[string]bool{"full": true, "shard": true, "state": true, "resume": true, "side": true, "clusters": true, "evidence": true, "record": true}
+	real := map[string]bool{"full": true, "shard": true, "state": true, "resume": true, "side": true, "clusters": true, "evidence": true, "record": true, "edge": true}
 	simulated := map[string]bool{"seed": true, "no-sweep": true, "incident": true}
 	var wrong string
 	f.Visit(func(flag *pflag.Flag) {

@@ -31,10 +31,11 @@ func (r *runner) real(cmd *cobra.Command, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	if why := prompt.Missing(ctx); why != "" {
+	o := prompt.Options{Nodes: r.nodes, Log: r.out, Calls: r.calls, Edge: r.edge}
+	if why := prompt.Missing(ctx, o); why != "" {
 		return fmt.Errorf("%w: %s", errAbsent, why)
 	}
-	g, err := prompt.Start(ctx, prompt.Options{Nodes: r.nodes, Log: r.out, Calls: r.calls})
+	g, err := prompt.Start(ctx, o)
 	if err != nil {
 		return r.ended(ctx, err)
 	}
@@ -47,6 +48,7 @@ func (r *runner) real(cmd *cobra.Command, args []string) (err error) {
 		fmt.Fprintf(r.out, "everything is taken away, %.1f s\n", time.Since(began).Seconds())
 	}()
 	guide(r, g)
+	doorways(r, g.Doors())
 	return r.ended(ctx, r.carryOut(ctx, sc, g))
 }
 
@@ -160,6 +162,14 @@ func guide(r *runner, g *prompt.Ground) {
 
 `, len(all), strings.Join(all, ", "), d.Consul, edge, first, others(d.Edges, first), d.Git, strings.Join(all[:min(2, len(all))], " "),
 		d.Verbs[first], d.Docker[first], filepath.Join(filepath.Dir(filepath.Dir(d.Logs[first])), "{"+strings.Join(all, ",")+"}", filepath.Base(d.Logs[first])))
+}
+
+// doorways tells how to enter at HAProxy, where there is one.
+func doorways(r *runner, d prompt.Doors) {
+	for _, node := range slices.Sorted(maps.Keys(d.HTTP)) {
+		fmt.Fprintf(r.out, "  HAProxy of %s  curl --connect-to ::%s http://APP.example.com/\n", node, d.HTTP[node])
+		fmt.Fprintf(r.out, "                 curl --connect-to ::%s --cacert %s https://APP.example.com/\n", d.HTTPS[node], d.Roots)
+	}
 }
 
 // others lists the edges but one.

@@ -72,7 +72,7 @@ func TestRealNodes_AreBrokenByHandAndTakenAway(t *testing.T) {
 	if testing.Short() {
 		t.Skip("real nodes are not for -short")
 	}
-	if why := prompt.Missing(t.Context()); why != "" {
+	if why := prompt.Missing(t.Context(), prompt.Options{}); why != "" {
 		if slices.Contains(strings.Split(os.Getenv("RECETTE_REQUIRE"), ","), "nodes") {
 			t.Fatal(why)
 		}

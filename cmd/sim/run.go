@@ -28,6 +28,7 @@ type runner struct {
 	random bool
 	prompt bool
 	world  string
+	edge   bool
 	keep   string
 }
 
@@ -58,6 +59,7 @@ same, time is real too, and without a file they are read from standard input.
 		},
 	}
 	cmd.Flags().StringVar(&r.world, "world", recette.WorldSim, "sim, or nodes: real ones")
+	cmd.Flags().BoolVar(&r.edge, "edge", false, "nodes: with HAProxy and Caddy on every node, which the handlers configure")
 	cmd.Flags().BoolVarP(&r.prompt, "prompt", "i", false, "read commands from the keyboard, after the scenario if one is named")
 	cmd.Flags().BoolVar(&r.prompt, "interactive", false, "the same")
 	cmd.Flags().BoolVar(&r.calls, "calls", false, "every port call is a line")

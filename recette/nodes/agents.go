@@ -144,6 +144,9 @@ func (all agents) kv(ctx context.Context, prefix string) (pairs []port.Pair, err
 	})
 }
 
+// handlers is what their sessions are called.
+const handlers = "handler"
+
 // sessions lists the nodes of the handlers' sessions, sorted.
 func (all agents) sessions(ctx context.Context) (nodes []string, err error) {
 	err = all.any(ctx, func(ctx context.Context, a *agent) error {
@@ -157,7 +160,9 @@ func (all agents) sessions(ctx context.Context) (nodes []string, err error) {
 		}
 		nodes = nil
 		for _, s := range list {
-			nodes = append(nodes, s.Node)
+			if s.Name == handlers { // Caddy's locks have sessions too
+				nodes = append(nodes, s.Node)
+			}
 		}
 		slices.Sort(nodes)
 		return nil

@@ -19,13 +19,13 @@ import (
 // its program in every commit, a third of two cores would only pack and unpack.
 const base = "registry.example.com/hello:base"
 
-// dockerfile of a release: an image of its own.
-func dockerfile(release string) []byte {
+// Dockerfile of a release: an image of its own over the one that [Stock] gives.
+func Dockerfile(release string) []byte {
 	return fmt.Appendf(nil, "FROM %s\nLABEL release=%s\n", base, release)
 }
 
-// stock gives every node's dockerd the base image.
-func stock(ctx context.Context, c *cluster.Cluster, hello string) error {
+// Stock gives every node's dockerd the base image, with the program hello.
+func Stock(ctx context.Context, c *cluster.Cluster, hello string) error {
 	layer, err := packed(hello)
 	if err != nil {
 		return fmt.Errorf("make %s: %w", base, err)

@@ -30,6 +30,7 @@ type Bench struct {
 	filler  int64
 	trial   time.Duration
 	notes   *notes // nil: nothing is recorded
+	proxied bool   // every node has HAProxy and Caddy, and users enter there
 
 	mu     sync.Mutex
 	opened int                   // number of the next play
@@ -50,6 +51,7 @@ type Setup struct {
 	// First is the number of the first play: plays of two benches differ in it.
 	First  int
 	Daemon *cluster.Daemon // where other benches are too, nil: one for this
+	Edge   bool            // every node has HAProxy and Caddy, and users enter there
 }
 
 // disk is the size of a node's, sparse: room for several films at a time.
@@ -76,16 +78,17 @@ func Open(ctx context.Context, s Setup) (*Bench, error) {
 	}
 	c, err := cluster.Start(ctx, cluster.Options{
 		Dir: s.Dir, Log: s.Log, Disk: disk, Times: times, Record: s.Record, Agent: []string{"--builds", "16"}, Daemon: s.Daemon,
+		Edge: s.Edge,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := stock(ctx, c, filepath.Join(c.Dir, "bin", "hello")); err != nil {
+	if err := Stock(ctx, c, filepath.Join(c.Dir, "bin", "hello")); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	b := &Bench{
 		cluster: c, times: s.Times, edges: map[string]*edge{}, gate: newGate(), log: s.Log, filler: s.Filler, trial: s.Trial,
-		plays: map[*Play]bool{}, gone: map[app.App]time.Time{}, opened: s.First,
+		plays: map[*Play]bool{}, gone: map[app.App]time.Time{}, opened: s.First, proxied: s.Edge,
 	}
 	if s.Record {
 		if b.notes, err = newNotes(filepath.Join(c.Dir, "world.jsonl")); err != nil {
@@ -145,7 +148,7 @@ func (b *Bench) Play(ctx context.Context, r recette.Row, ssh bool) (*Play, error
 			b.gate.leave()
 			return nil, fmt.Errorf("begin a play: %w", err)
 		}
-		s := site{App: a, port: firstPort + (2*n+i)%ports, domain: p.token + "-" + branch + ".example.com", lends: lends}
+		s := site{App: a, port: firstPort + (2*n+i)%ports, domain: p.token + "-" + branch + ".example.com", lends: lends, proxied: b.proxied}
 		if i == 0 {
 			p.moved = s
 		} else {
@@ -190,6 +193,10 @@ func (b *Bench) eye(n *cluster.Node) Eye {
 // at.
 const tries = 5
 
+// lookMax is how long a look at a node takes at most: on a busy machine a
+// dockerd was seen that answered nobody any more, about any container.
+const lookMax = time.Minute
+
 // observe looks at every node, side by side.
 func (b *Bench) observe(ctx context.Context) (map[string]sim.Observation, error) {
 	return Observe(b.cluster.All(), func(n *cluster.Node) (sim.Observation, error) { return b.look(ctx, n) })
@@ -216,6 +223,8 @@ func Observe(nodes []*cluster.Node, look func(*cluster.Node) (sim.Observation, e
 }
 
 func (b *Bench) look(ctx context.Context, n *cluster.Node) (o sim.Observation, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lookMax)
+	defer cancel()
 	var before []string
 	for range tries {
 		if o, err = b.eye(n).Look(ctx); err == nil && o.Powered {

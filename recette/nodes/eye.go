@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/client"
 
+	proxies "github.com/mlfmonde/cluster/fixtures/nodes/edge"
 	"github.com/mlfmonde/cluster/fixtures/nodes/machine"
 	"github.com/mlfmonde/cluster/handler/adapter/docker"
 	"github.com/mlfmonde/cluster/handler/adapter/node"
@@ -39,7 +41,7 @@ type Eye struct {
 // adapters where they are enough. One that is off shows nothing. Serving,
 // Routes and Closed are of the edge, and left to whoever has one.
 func (e Eye) Look(ctx context.Context) (sim.Observation, error) {
-	o := sim.Observation{Node: e.Name, Powered: e.Root(ctx) != "", Journal: map[string]app.Journal{}}
+	o := sim.Observation{Node: e.Name, Powered: e.Root(ctx) != "", Date: time.Now().UTC(), Journal: map[string]app.Journal{}}
 	if !o.Powered {
 		return o, nil
 	}
@@ -149,6 +151,9 @@ func (e Eye) docker(ctx context.Context, o *sim.Observation) error {
 	}
 	for _, c := range all.Items {
 		name := strings.TrimPrefix(slices.Concat(c.Names, []string{c.ID})[0], "/")
+		if name == proxies.Caddy || name == proxies.HAProxy {
+			continue // the node's own
+		}
 		if !slices.ContainsFunc(o.Containers, func(x app.Container) bool { return x.Name == name }) {
 			o.Containers = append(o.Containers, app.Container{Name: name, Project: c.Labels["com.docker.compose.project"], Image: c.ImageID, Running: c.State == "running"})
 		}

@@ -23,6 +23,8 @@ type site struct {
 	port   int // published
 	domain string
 	lends  bool // of a migrate: it has a volume that stays, and scripts
+	// proxied: it is reached through HAProxy and Caddy, over https too.
+	proxied bool
 }
 
 // volumes are those whose records users write, besides with what stays at a
@@ -51,11 +53,19 @@ func (s site) files(release string, how recette.Release) (map[string][]byte, err
 		}
 		text = strings.Replace(text, e[0], e[1], 1)
 	}
-	files := map[string][]byte{"Dockerfile": dockerfile(release), "docker-compose.yml": []byte(text)}
+	files := map[string][]byte{"Dockerfile": Dockerfile(release), "docker-compose.yml": []byte(text)}
 	if s.lends {
 		files["post_migrate.sh"], files["update.sh"] = script(postMigrated, "post_migrate"), script(updated, "update")
 	}
 	return files, nil
+}
+
+// addresses are those of the application's one site.
+func (s site) addresses() string {
+	if s.proxied {
+		return "http://" + s.domain + ", https://" + s.domain
+	}
+	return "http://" + s.domain
 }
 
 // script writes a record of its own into the volumes, as a person would do
@@ -73,7 +83,7 @@ func (s site) edits(release string, how recette.Release) [][2]string {
 	}
 	all := [][2]string{
 		{"    build: .\n", fmt.Sprintf("    build: .\n%s    ports: [\"%d:8080\"]\n", command, s.port)},
-		{"hello.example.com", s.domain},
+		{"http://hello.example.com {", s.addresses() + " {"},
 		{"      DATA: /data\n", "      DATA: /data\n      RELEASE: " + release + "\n"},
 		{"      interval: 1s\n", "      interval: 2s\n"}, // a dozen of them keep two cores busy
 	}

@@ -30,6 +30,7 @@ type Options struct {
 	Evidence      string                   // folder for what is known of a failure, "": where temporary files are
 	Record        string                   // folder for recordings of what handlers called, "": none
 	Filler        int64                    // bytes of a transfer that is cut, 0: 200 MB, and 32 MB in the small size
+	Edge          bool                     // users enter at HAProxy and Caddy of every node, not past them
 	Log           io.Writer                // a line for each thing that begins or ends, nil: none
 	Done          func(recette.Cell)
 	trial         time.Duration
@@ -53,7 +54,11 @@ func Run(ctx context.Context, o Options) (recette.Result, error) {
 	if err != nil {
 		return recette.Result{}, err
 	}
-	if why := Missing(ctx); why != "" {
+	missing := Missing
+	if o.Edge {
+		missing = cluster.MissingEdge
+	}
+	if why := missing(ctx); why != "" {
 		return r.skipped(why), nil
 	}
 	err = r.play(ctx)

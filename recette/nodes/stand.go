@@ -99,6 +99,7 @@ func (s *stand) onOne(ctx context.Context) (err error) {
 	begin := time.Now()
 	b, err := Open(ctx, Setup{
 		Log: s.Log, Record: s.Record != "", Filler: s.Filler, Trial: s.trial, Daemon: s.daemon, First: s.number * numbers,
+		Edge: s.Edge,
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -125,17 +126,21 @@ func (p *Play) send(ctx context.Context, node string, s site, number uint64) (ro
 	}
 	r := p.bench.edges[node].route(ctx, s.Name())
 	switch {
-	case r.closed:
+	case r.closed && !p.bench.proxied: // whoever comes to a real edge is held
 		return r, errMaintenance
 	case r.master == "":
 		return r, errUnrouted
 	}
+	client, url := at.Client(), p.bench.cluster.Node(r.master).URL(s.port)
+	if p.bench.proxied {
+		client, url = p.bench.door(node, r.master), s.url(number)
+	}
 	text := fmt.Sprintf("#%d %s", number, p.token)
-	q, err := http.NewRequestWithContext(ctx, http.MethodPost, p.bench.cluster.Node(r.master).URL(s.port), strings.NewReader(text))
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(text))
 	if err != nil {
 		return r, err
 	}
-	resp, err := at.Client().Do(q)
+	resp, err := client.Do(q)
 	if err != nil {
 		return r, err
 	}
@@ -150,6 +155,28 @@ func (p *Play) send(ctx context.Context, node string, s site, number uint64) (ro
 		return r, fmt.Errorf("answered %q", body)
 	}
 	return r, nil
+}
+
+// door is where users enter HAProxy who come to a node: there, unless it is the
+// master, and then at the next one that is on.
+func (b *Bench) door(node, master string) *http.Client {
+	names := b.names()
+	for i := range names {
+		at := names[(slices.Index(names, node)+i)%len(names)]
+		if n := b.cluster.Node(at); at != master && !slices.Contains(n.Broken(), "off") {
+			return n.Door(n)
+		}
+	}
+	n := b.cluster.Node(node)
+	return n.Door(n)
+}
+
+// url is where the site is behind the edge, over http and https in turn.
+func (s site) url(number uint64) string {
+	if number%2 == 0 {
+		return "http://" + s.domain + "/"
+	}
+	return "https://" + s.domain + "/"
 }
 
 // Users implements recette.People.

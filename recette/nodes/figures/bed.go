@@ -36,9 +36,10 @@ type bed struct {
 
 // newBed starts a cluster in which nothing stands between the handlers and
 // their neighbours. disk is in bytes, sparse.
-func newBed(ctx context.Context, o Options, disk int64) (*bed, error) {
+// edge: with HAProxy and Caddy on every node.
+func newBed(ctx context.Context, o Options, disk int64, edge bool) (*bed, error) {
 	c, err := cluster.Start(ctx, cluster.Options{
-		Nodes: []string{left, right, viewer}, Disk: disk, Direct: true, Log: o.Log, Times: json.RawMessage(certain),
+		Nodes: []string{left, right, viewer}, Disk: disk, Direct: true, Log: o.Log, Times: json.RawMessage(certain), Edge: edge,
 		Timer: 24 * time.Hour, // replicas are made when a measurement wants one
 	})
 	if err != nil {
@@ -151,11 +152,17 @@ const quickARP = 10 * time.Millisecond
 // probing is a probe that runs on the viewer's node.
 type probing struct {
 	node *cluster.Node
+	name string
 	file string
 }
 
 // probe starts the client.
 func (b *bed) probe(ctx context.Context, p Probe) (*probing, error) {
+	return b.probeAs(ctx, "probe", p)
+}
+
+// probeAs starts a client that has a name, beside others.
+func (b *bed) probeAs(ctx context.Context, as string, p Probe) (*probing, error) {
 	n := b.Node(viewer)
 	name := filepath.Join(n.Machine().Bin(), filepath.Base(b.program))
 	if _, err := os.Stat(name); err != nil {
@@ -163,7 +170,7 @@ func (b *bed) probe(ctx context.Context, p Probe) (*probing, error) {
 			return nil, err
 		}
 	}
-	out := &probing{node: n, file: filepath.Join(n.Machine().Dir, "probe.jsonl")}
+	out := &probing{node: n, name: as, file: filepath.Join(n.Machine().Dir, as+".jsonl")}
 	if err := os.Remove(out.file); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("start client: %w", err)
 	}
@@ -171,7 +178,7 @@ func (b *bed) probe(ctx context.Context, p Probe) (*probing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out, n.Machine().Start(ctx, machine.Program{Name: "probe", Argv: []string{name, "probe", text, out.file}})
+	return out, n.Machine().Start(ctx, machine.Program{Name: as, Argv: []string{name, "probe", text, out.file}})
 }
 
 // bring copies a program.
@@ -188,7 +195,7 @@ func bring(from, to string) error {
 
 // end stops the client and returns what it saw.
 func (p *probing) end(ctx context.Context) (Watch, error) {
-	if err := p.node.Machine().Stop(ctx, "probe", syscall.SIGTERM, stopMax); err != nil {
+	if err := p.node.Machine().Stop(ctx, p.name, syscall.SIGTERM, stopMax); err != nil {
 		return Watch{}, fmt.Errorf("stop client: %w", err)
 	}
 	return ReadWatch(p.file)

@@ -26,10 +26,11 @@ const (
 	Outages = "outages" // redeploy and move of a small volume, by the handler and by hand
 	Sizes   = "sizes"   // moves of small and large volumes
 	Rest    = "rest"    // an agent that has nothing to do
+	Edge    = "edge"    // users behind HAProxy and Caddy
 )
 
 // Parts lists them in the order in which they are measured.
-func Parts() []string { return []string{Outages, Sizes, Rest} }
+func Parts() []string { return []string{Outages, Sizes, Rest, Edge} }
 
 // Book is every sample of every part.
 type Book struct {
@@ -44,6 +45,7 @@ type Part struct {
 	Times   string   `json:"times,omitempty"` // durations of the handlers that differ from production's
 	Samples []Sample `json:"samples,omitempty"`
 	Idle    []Idle   `json:"idle,omitempty"`
+	Edge    []Served `json:"edge,omitempty"`
 }
 
 // ReadBook reads the samples of earlier runs; a file that is not there is an

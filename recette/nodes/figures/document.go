@@ -31,6 +31,11 @@ func (b Book) Document() string {
 		p.rest(&d)
 		p.about(&d)
 	}
+	if p := b.Parts[Edge]; p != nil {
+		d.WriteString("\n## Users behind HAProxy and Caddy\n\n" + edgeExplained)
+		p.edge(&d)
+		p.about(&d)
+	}
 	return d.String()
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlfmonde/cluster/fixtures/nodes"
 	"github.com/mlfmonde/cluster/fixtures/nodes/cluster"
 	"github.com/mlfmonde/cluster/handler/app"
 )
@@ -132,6 +133,11 @@ func (b *bed) files(name, release string, port int) (map[string][]byte, error) {
 		return nil, err
 	}
 	const compose = "docker-compose.yml"
+	if b.Edge {
+		if err := nodes.Edit(files, "http://hello.example.com {", "http://hello.example.com, https://hello.example.com {"); err != nil {
+			return nil, err
+		}
+	}
 	files[compose] = []byte(strings.ReplaceAll(string(files[compose]), "hello.example.com", domain(name)))
 	return files, nil
 }

@@ -36,7 +36,7 @@ func (b *bed) other(n *cluster.Node) *cluster.Node {
 // ARP questions and with a short one, redeploys and moves, by the handler and
 // by hand.
 func measureOutages(ctx context.Context, o Options, keep func(Sample) error) (err error) {
-	b, err := newBed(ctx, o, 8<<30)
+	b, err := newBed(ctx, o, 8<<30, false)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package figures
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +27,8 @@ type Probe struct {
 	Most    time.Duration     // that one request may take, its connection included
 	Consul  string            // socket of the node's agent, "": nobody is routed
 	App     string            // name, as in the KV
+	Enter   map[string]string // target → address that its connections go to, whatever host its URL names
+	Roots   string            // file with the certificates that https is checked by
 }
 
 // encode is p as an argument of the program that runs it.
@@ -82,7 +86,10 @@ func (p Probe) Run(ctx context.Context, out io.Writer) error {
 	if p.Consul != "" {
 		all.Go(func() { p.follow(ctx, s) })
 	}
-	client := &http.Client{Timeout: p.Most, Transport: &http.Transport{DisableKeepAlives: true}}
+	clients, err := p.clients()
+	if err != nil {
+		return err
+	}
 	moments := time.NewTicker(p.Every)
 	defer moments.Stop()
 	for number := 0; ; number++ {
@@ -94,12 +101,39 @@ func (p Probe) Run(ctx context.Context, out io.Writer) error {
 		}
 		for node, address := range p.Targets {
 			all.Go(func() {
-				t := ask(under, client, address)
+				t := ask(under, clients[node], address)
 				t.Number, t.Node = number, node
 				s.write(line{Tick: &t})
 			})
 		}
 	}
+}
+
+// clients has one for each target.
+func (p Probe) clients() (map[string]*http.Client, error) {
+	known := x509.NewCertPool()
+	if p.Roots != "" {
+		text, err := os.ReadFile(p.Roots)
+		if err != nil {
+			return nil, fmt.Errorf("trust the authority: %w", err)
+		}
+		known.AppendCertsFromPEM(text)
+	}
+	all := map[string]*http.Client{}
+	for name := range p.Targets {
+		t := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: known}}
+		if enter := p.Enter[name]; enter != "" {
+			t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				_, port, err := net.SplitHostPort(address)
+				if err != nil {
+					return nil, err
+				}
+				return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(enter, port))
+			}
+		}
+		all[name] = &http.Client{Timeout: p.Most, Transport: t}
+	}
+	return all, nil
 }
 
 // ask sends one request.

@@ -30,7 +30,7 @@ const (
 // with apps of them, all deployed by the handler: each node runs a third of
 // them and has the replicas of another third.
 func measureRest(ctx context.Context, o Options) (all []Idle, err error) {
-	b, err := newBed(ctx, o, 8<<30)
+	b, err := newBed(ctx, o, 8<<30, false)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,12 @@ func Run(ctx context.Context, o Options) error {
 			err = measureOutages(ctx, o, keep)
 		case Sizes:
 			err = measureSizes(ctx, o, keep)
+		case Edge:
+			err = measureEdge(ctx, o, func(x Served) error {
+				part.Edge = append(part.Edge, x)
+				b.Parts[name] = part
+				return b.write(o)
+			})
 		case Rest:
 			if part.Idle, err = measureRest(ctx, o); err == nil {
 				b.Parts[name] = part

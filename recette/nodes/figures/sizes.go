@@ -14,7 +14,7 @@ func volumeSizes() []int64 { return []int64{100 * mib, 1000 * mib, 5000 * mib} }
 // measureSizes moves applications with a small and a large volume to and fro,
 // each with the same change since its last replica.
 func measureSizes(ctx context.Context, o Options, keep func(Sample) error) (err error) {
-	b, err := newBed(ctx, o, 64<<30)
+	b, err := newBed(ctx, o, 64<<30, false)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,9 @@ type Doors struct {
 	Consul string            // URL of its web page
 	Git    string            // URL of all repositories, for clones and pushes
 	Edges  map[string]string // by node: URL of its edge, without an application's name
+	HTTP   map[string]string // by node: address of this machine that leads to its HAProxy, with Options.Edge
+	HTTPS  map[string]string // likewise
+	Roots  string            // file with the certificates by which https is checked
 	Docker map[string]string // by node: dockerd
 	Logs   map[string]string // by node: the folder
 	Verbs  map[string]string // by node: what stands before a verb of the handler, in a shell here
@@ -38,7 +41,10 @@ const (
 
 // open lets people in: everything listens on 127.0.0.1 only.
 func (g *Ground) open(ctx context.Context) error {
-	d := Doors{Edges: map[string]string{}, Docker: map[string]string{}, Logs: map[string]string{}, Verbs: map[string]string{}}
+	d := Doors{
+		Edges: map[string]string{}, HTTP: map[string]string{}, HTTPS: map[string]string{},
+		Docker: map[string]string{}, Logs: map[string]string{}, Verbs: map[string]string{},
+	}
 	var err error
 	if d.Consul, err = g.door(ctx, consulWish, passOn(g.dialConsul)); err != nil {
 		return err
@@ -51,12 +57,32 @@ func (g *Ground) open(ctx context.Context) error {
 		if d.Edges[n.Name], err = g.door(ctx, edgeWish+i, g.edge(g.edges[n.Name])); err != nil {
 			return err
 		}
+		if err := g.proxied(ctx, n, &d); err != nil {
+			return err
+		}
 		d.Docker[n.Name] = n.DockerHost()
 		d.Logs[n.Name] = n.Logs()
 		d.Verbs[n.Name] = fmt.Sprintf("HANDLER_CONSUL=%s HANDLER_GIT_ALLOW_HTTP=true HANDLER_TIMES=%s %s",
 			n.Consul(), filepath.Join(filepath.Dir(n.Logs()), "times.json"), filepath.Join(g.cluster.Dir, "bin", "handler"))
 	}
 	g.doors = d
+	return nil
+}
+
+// proxied leads to HAProxy of a node, where there is one.
+func (g *Ground) proxied(ctx context.Context, n *cluster.Node, d *Doors) (err error) {
+	if !g.cluster.Edge {
+		return nil
+	}
+	// It lasts as long as the cluster.
+	ctx = context.WithoutCancel(ctx)
+	if d.HTTP[n.Name], err = n.Forward(ctx, "127.0.0.1:0", n.Address+":80"); err != nil {
+		return err
+	}
+	if d.HTTPS[n.Name], err = n.Forward(ctx, "127.0.0.1:0", n.Address+":443"); err != nil {
+		return err
+	}
+	d.Roots = filepath.Join(n.Machine().Dir, cluster.RootsFile)
 	return nil
 }
 

@@ -34,6 +34,7 @@ type Options struct {
 	Dir   string    // an empty folder with a short path, "": one is made
 	Log   io.Writer // a line for each thing that takes long, nil: none
 	Calls bool      // port calls are noticed too, as they begin
+	Edge  bool      // every node has HAProxy and Caddy, which its handler configures
 }
 
 // Usual are the nodes when nobody names any: those of the simulated prompt and
@@ -79,7 +80,12 @@ var _ recette.Ground = (*Ground)(nil)
 
 // Missing says in words why this machine cannot have real nodes, and what to
 // do; it is empty when it can.
-func Missing(ctx context.Context) string { return cluster.Missing(ctx) }
+func Missing(ctx context.Context, o Options) string {
+	if o.Edge {
+		return cluster.MissingEdge(ctx)
+	}
+	return cluster.Missing(ctx)
+}
 
 // CheckNodes is an error for names that a cluster of real nodes cannot have.
 func CheckNodes(names []string) error {
@@ -111,7 +117,7 @@ func Start(ctx context.Context, o Options) (*Ground, error) {
 		return nil, err
 	}
 	tclog.SetDefault(log.New(io.Discard, "", 0)) // the library greets on standard error
-	c, err := cluster.Start(ctx, cluster.Options{Dir: o.Dir, Log: o.Log, Nodes: slices.Sorted(slices.Values(o.Nodes)), Times: flags})
+	c, err := cluster.Start(ctx, cluster.Options{Dir: o.Dir, Log: o.Log, Nodes: slices.Sorted(slices.Values(o.Nodes)), Times: flags, Edge: o.Edge})
 	if err != nil {
 		return nil, err
 	}

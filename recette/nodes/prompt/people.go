@@ -87,7 +87,7 @@ func (g *Ground) Push(ctx context.Context, a app.App, files port.Files, how sim.
 	g.mu.Lock()
 	s := g.find(a)
 	s.pushes++
-	release := Release{Port: s.port, Name: fmt.Sprintf("%s-%d", s.label, s.pushes), Behaviour: how}
+	release := Release{Port: s.port, Secure: g.cluster.Edge, Name: fmt.Sprintf("%s-%d", s.label, s.pushes), Behaviour: how}
 	g.mu.Unlock()
 	edited, err := release.Files(files)
 	if err != nil {

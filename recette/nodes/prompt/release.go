@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -16,6 +17,8 @@ import (
 type Release struct {
 	Name string // the container has it as RELEASE
 	Port int    // published, and 8080 inside
+	// Secure: every site over http is one over https too.
+	Secure bool
 	sim.Behaviour
 }
 
@@ -52,6 +55,9 @@ func (r Release) Files(files port.Files) (map[string][]byte, error) {
 	return own, r.scripts(own)
 }
 
+// plainSite is the first line of a site that has one address, over http.
+var plainSite = regexp.MustCompile(`(?m)^http://([a-z0-9.-]+) \{$`)
+
 // edit makes the service behave.
 func (r Release) edit(service map[string]any) {
 	if service["ports"] == nil && r.Port != 0 {
@@ -59,6 +65,9 @@ func (r Release) edit(service map[string]any) {
 	}
 	if env, ok := service["environment"].(map[string]any); ok {
 		env["RELEASE"] = r.Name
+		if text, ok := env["CADDYFILE"].(string); ok && r.Secure {
+			env["CADDYFILE"] = plainSite.ReplaceAllString(text, "http://$1, https://$1 {")
+		}
 	}
 	if r.Exits {
 		service["command"] = []string{"healthy"} // hello asks nobody, and ends
