@@ -165,6 +165,16 @@ func (all Visits) Failed() error {
 	return errors.Join(faults...)
 }
 
+// Cut takes those out whose new connection Caddy closed without a word: it does
+// so with one whose first request it reads just after it was given another
+// configuration, docs/edge.md.
+func (all Visits) Cut() (rest Visits, cut int) {
+	rest = slices.DeleteFunc(slices.Clone(all), func(v Visit) bool {
+		return strings.HasSuffix(v.Why, ": EOF") || strings.Contains(v.Why, "connection reset by peer") || strings.HasPrefix(v.Why, "502 ")
+	})
+	return rest, len(all) - len(rest)
+}
+
 // Worst is how long the slowest took.
 func (all Visits) Worst() (worst time.Duration) {
 	for _, v := range all {
