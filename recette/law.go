@@ -17,6 +17,7 @@ import (
 type Law struct {
 	waivers
 	restraint
+	queue queue
 	last  sim.Changes
 	ops   map[string]app.Operation
 	began map[string]time.Duration // of each app's operation
@@ -27,7 +28,7 @@ type Law struct {
 }
 
 func newLaw() *Law {
-	return &Law{waivers: newWaivers(), restraint: newRestraint(), ops: map[string]app.Operation{}, began: map[string]time.Duration{}, recs: map[string]app.Record{}, recAt: map[string]uint64{}}
+	return &Law{waivers: newWaivers(), restraint: newRestraint(), queue: newQueue(), ops: map[string]app.Operation{}, began: map[string]time.Duration{}, recs: map[string]app.Record{}, recAt: map[string]uint64{}}
 }
 
 // step looks at what changed.
@@ -100,6 +101,9 @@ func (l *Law) read(c *sim.Cluster, name string) {
 	o.Index = p.Modify
 	if o.ID != l.ops[name].ID {
 		l.began[name] = c.Now()
+		if err := l.begins(c, name, o); err != nil {
+			c.Fail(err)
+		}
 	}
 	if o.Kind == app.Migrate && !o.Lock && o.State == app.Committed && l.ops[name].State != app.Committed {
 		if err := l.migrated(c, o); err != nil {
