@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mlfmonde/cluster/fixtures/tools"
 	"github.com/mlfmonde/cluster/handler/adapter/caddy"
 	"github.com/mlfmonde/cluster/handler/adapter/haproxy"
 	"github.com/mlfmonde/cluster/handler/adapter/proxy"
@@ -87,22 +88,6 @@ frontend http-in
 {{ .Sections -}}
 `
 
-func tool(t testing.TB, name string) string {
-	t.Helper()
-	path := filepath.Join(os.Getenv("HOME"), ".cache/mlfmonde-cluster/tools/bin", name)
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if slices.ContainsFunc(strings.Split(os.Getenv("RECETTE_REQUIRE"), ","), func(s string) bool { return s == name || s == "nodes" }) {
-			t.Fatalf("%s is required and missing", name)
-		}
-		t.Skipf("%s is not installed; make tools builds what is not a package", name)
-	}
-	return path
-}
-
 // start runs a program until the test ends, from when socket answers.
 func (s *shown) start(socket, name string, args ...string) {
 	s.t.Helper()
@@ -137,7 +122,7 @@ func (s *shown) start(socket, name string, args ...string) {
 // newShown starts the proxies and an edge for n apps.
 func newShown(t testing.TB, n int, sites proxy.Caddy) *shown {
 	t.Helper()
-	binary := tool(t, "haproxy")
+	binary := tools.Need(t, "haproxy", "nodes")
 	dir, err := os.MkdirTemp("", "ed")
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +163,7 @@ func newShown(t testing.TB, n int, sites proxy.Caddy) *shown {
 // caddy is a real one that listens only on sockets.
 func (s *shown) caddy() proxy.Caddy {
 	s.t.Helper()
-	binary := tool(s.t, "caddy")
+	binary := tools.Need(s.t, "caddy", "nodes")
 	socket := filepath.Join(s.dir, "c")
 	config := filepath.Join(s.dir, "caddy.json")
 	if err := os.WriteFile(config, fmt.Appendf(nil, `{"admin": {"listen": "unix/%s"}}`, socket), 0o600); err != nil {

@@ -6,34 +6,21 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/mlfmonde/cluster/fixtures/tools"
 	"github.com/mlfmonde/cluster/handler/edge"
 )
 
 // tool finds a real program, or skips the test.
-func tool(t testing.TB, name string, places ...string) string {
+func tool(t testing.TB, name string) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a real " + name + " takes time")
 	}
-	if found, err := exec.LookPath(name); err == nil {
-		return found
-	}
-	for _, p := range places {
-		if _, err := os.Stat(p); err == nil {
-			return p
-		}
-	}
-	if slices.ContainsFunc(strings.Split(os.Getenv("RECETTE_REQUIRE"), ","), func(s string) bool { return s == name || s == "nodes" }) {
-		t.Fatalf("%s is required and not installed", name)
-	}
-	t.Skipf("%s is not installed", name)
-	return ""
+	return tools.Need(t, name, "nodes")
 }
 
 // exported are the keys of a file of "consul kv export".
@@ -129,11 +116,7 @@ func TestHAProxy_TheRealOneRefusesNonsense(t *testing.T) {
 }
 
 func TestSites_TheRealCaddyTakesThem(t *testing.T) {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		t.Skip(err)
-	}
-	caddy := tool(t, "caddy", filepath.Join(home, ".cache/mlfmonde-cluster/tools/bin/caddy"))
+	caddy := tool(t, "caddy")
 	for name, pairs := range kvs(t) {
 		t.Run(name, func(t *testing.T) {
 			s := edge.Read(pairs)

@@ -16,11 +16,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/mlfmonde/cluster/fixtures/tools"
 	"github.com/mlfmonde/cluster/handler/adapter/caddy"
 	"github.com/mlfmonde/cluster/handler/edge"
 )
@@ -32,45 +32,34 @@ const patience = 60 * time.Second
 // real is a Caddy of this test, with its own storage.
 type real struct {
 	t           testing.TB
+	program     string
 	dir, run    string
 	admin       string
 	http, https string
 	process     *exec.Cmd
 }
 
-// needCaddy finds Caddy in PATH or where fixtures/tools/build keeps it.
-func needCaddy(t testing.TB) {
+// needCaddy is a real Caddy.
+func needCaddy(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a real Caddy is started only without -short")
 	}
-	tools := os.Getenv("CLUSTER_TOOLS")
-	if home, err := os.UserHomeDir(); tools == "" && err == nil {
-		tools = filepath.Join(home, ".cache", "mlfmonde-cluster", "tools")
-	}
-	t.Setenv("PATH", os.Getenv("PATH")+string(os.PathListSeparator)+filepath.Join(tools, "bin"))
-	if _, err := exec.LookPath("caddy"); err == nil {
-		return
-	}
-	lack := t.Skip
-	if slices.ContainsFunc(strings.Split(os.Getenv("RECETTE_REQUIRE"), ","), func(s string) bool { return s == "caddy" || s == "nodes" }) {
-		lack = t.Fatal
-	}
-	lack("no caddy in PATH nor in " + tools + ": run fixtures/tools/build caddy")
+	return tools.Need(t, "caddy", "nodes")
 }
 
 // newCaddy starts one whose storage is in dir, so that two share their internal
 // authority.
 func newCaddy(t testing.TB, dir string) *real {
 	t.Helper()
-	needCaddy(t)
+	program := needCaddy(t)
 	// The path of a socket has little room, so it is not in t.TempDir.
 	run, err := os.MkdirTemp("", "caddy")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(run) })
-	r := &real{t: t, dir: dir, run: run, admin: "unix/" + filepath.Join(run, "admin.sock"), http: freeAddress(t), https: freeAddress(t)}
+	r := &real{t: t, program: program, dir: dir, run: run, admin: "unix/" + filepath.Join(run, "admin.sock"), http: freeAddress(t), https: freeAddress(t)}
 	r.start()
 	t.Cleanup(r.stop)
 	return r
@@ -98,7 +87,7 @@ func (r *real) start() {
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	r.process = exec.Command("caddy", "run", "--config", path)
+	r.process = exec.Command(r.program, "run", "--config", path)
 	r.process.Env = append(os.Environ(), "HOME="+r.dir, "XDG_DATA_HOME="+r.dir, "XDG_CONFIG_HOME="+r.dir)
 	log := &bytes.Buffer{}
 	r.process.Stderr = log

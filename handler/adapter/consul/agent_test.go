@@ -4,10 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +12,7 @@ import (
 	"github.com/hashicorp/consul/api"
 	"github.com/hashicorp/consul/sdk/testutil"
 
+	"github.com/mlfmonde/cluster/fixtures/tools"
 	"github.com/mlfmonde/cluster/handler/adapter/consul"
 	"github.com/mlfmonde/cluster/handler/app"
 )
@@ -25,18 +23,7 @@ func needConsul(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a real agent is started only without -short")
 	}
-	lack := t.Skip
-	if slices.Contains(strings.Split(os.Getenv("RECETTE_REQUIRE"), ","), "consul") {
-		lack = t.Fatal
-	}
-	tools := os.Getenv("CLUSTER_TOOLS")
-	if home, err := os.UserHomeDir(); tools == "" && err == nil {
-		tools = filepath.Join(home, ".cache", "mlfmonde-cluster", "tools")
-	}
-	t.Setenv("PATH", os.Getenv("PATH")+string(os.PathListSeparator)+filepath.Join(tools, "bin"))
-	if _, err := exec.LookPath("consul"); err != nil {
-		lack("no consul in PATH nor in " + tools + ": run fixtures/tools/build consul")
-	}
+	t.Setenv("PATH", filepath.Dir(tools.Need(t, "consul"))+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
 // agent starts an agent on loopback, which ends with t: a server, or with join

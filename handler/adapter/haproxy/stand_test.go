@@ -11,26 +11,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/mlfmonde/cluster/fixtures/tools"
 	"github.com/mlfmonde/cluster/handler/adapter/haproxy"
 	"github.com/mlfmonde/cluster/handler/edge"
 )
-
-// need skips the test where HAProxy is missing, unless it is required.
-func need(t testing.TB) {
-	t.Helper()
-	if _, err := exec.LookPath("haproxy"); err != nil {
-		if slices.ContainsFunc(strings.Split(os.Getenv("RECETTE_REQUIRE"), ","), func(s string) bool { return s == "haproxy" || s == "nodes" }) {
-			t.Fatal("haproxy is required and not installed")
-		}
-		t.Skip("haproxy is not installed")
-	}
-}
 
 // stand is a real HAProxy with a server behind it, on loopback.
 type stand struct {
@@ -90,7 +79,7 @@ func freePort(t testing.TB) int {
 
 func newStand(t testing.TB) *stand {
 	t.Helper()
-	need(t)
+	tools.Need(t, "haproxy", "nodes")
 	dir, err := os.MkdirTemp("", "hap") // short: a socket's path has a limit
 	if err != nil {
 		t.Fatal(err)

@@ -16,11 +16,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/mlfmonde/cluster/fixtures/tools"
 	"github.com/mlfmonde/cluster/handler/adapter/hold"
 )
 
@@ -28,25 +28,13 @@ import (
 // need seconds where it usually takes milliseconds.
 const patience = 60 * time.Second
 
-// needCaddy finds Caddy in PATH or where fixtures/tools/build keeps it.
-func needCaddy(t *testing.T) {
+// needCaddy is a real Caddy.
+func needCaddy(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a real Caddy is started only without -short")
 	}
-	tools := os.Getenv("CLUSTER_TOOLS")
-	if home, err := os.UserHomeDir(); tools == "" && err == nil {
-		tools = filepath.Join(home, ".cache", "mlfmonde-cluster", "tools")
-	}
-	t.Setenv("PATH", os.Getenv("PATH")+string(os.PathListSeparator)+filepath.Join(tools, "bin"))
-	if _, err := exec.LookPath("caddy"); err == nil {
-		return
-	}
-	lack := t.Skip
-	if slices.ContainsFunc(strings.Split(os.Getenv("RECETTE_REQUIRE"), ","), func(s string) bool { return s == "caddy" || s == "nodes" }) {
-		lack = t.Fatal
-	}
-	lack("no caddy in PATH nor in " + tools + ": run fixtures/tools/build caddy")
+	return tools.Need(t, "caddy", "nodes")
 }
 
 // real is a Caddy that takes PROXY headers from loopback.
@@ -56,7 +44,7 @@ type real struct{ http, https string }
 // authority.
 func newCaddy(t *testing.T, dir, sites string) *real {
 	t.Helper()
-	needCaddy(t)
+	program := needCaddy(t)
 	r := &real{freeAddress(t), freeAddress(t)}
 	port := func(address string) string { return address[strings.LastIndex(address, ":")+1:] }
 	text := fmt.Sprintf("{\n\tadmin off\n\thttp_port %s\n\thttps_port %s\n\tdefault_bind 127.0.0.1\n\tskip_install_trust\n\tstorage file_system %s\n\tlog {\n\t\tlevel ERROR\n\t}\n"+
@@ -66,7 +54,7 @@ func newCaddy(t *testing.T, dir, sites string) *real {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	process := exec.Command("caddy", "run", "--config", path, "--adapter", "caddyfile")
+	process := exec.Command(program, "run", "--config", path, "--adapter", "caddyfile")
 	process.Env = append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	log := &bytes.Buffer{}
 	process.Stderr = log

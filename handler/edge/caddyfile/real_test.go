@@ -11,39 +11,26 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mlfmonde/cluster/fixtures/tools"
 )
 
 // patience bounds every wait for the real Caddy.
 const patience = 60 * time.Second
 
-// caddyProgram finds Caddy in PATH or where fixtures/tools/build keeps it.
+// caddyProgram is a real Caddy.
 func caddyProgram(t *testing.T) string {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a real Caddy is started only without -short")
 	}
-	tools := os.Getenv("CLUSTER_TOOLS")
-	if home, err := os.UserHomeDir(); tools == "" && err == nil {
-		tools = filepath.Join(home, ".cache", "mlfmonde-cluster", "tools")
-	}
-	for _, name := range []string{"caddy", filepath.Join(tools, "bin", "caddy")} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	lack := t.Skipf
-	if slices.ContainsFunc(strings.Split(os.Getenv("RECETTE_REQUIRE"), ","), func(s string) bool { return s == "caddy" || s == "nodes" }) {
-		lack = t.Fatalf
-	}
-	lack("no caddy in PATH nor in %s: run fixtures/tools/build caddy", tools)
-	return ""
+	return tools.Need(t, "caddy", "nodes")
 }
 
 // world is one Caddy that serves everything, and the container behind it.

@@ -8,7 +8,7 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/mlfmonde/cluster/fixtures/nodes"
+	"github.com/mlfmonde/cluster/fixtures/tools"
 )
 
 // About is the machine and what was measured on it.
@@ -31,7 +31,7 @@ func about(ctx context.Context) About {
 	}
 	a.Versions = append(a.Versions, runtime.Version())
 	for _, tool := range []string{"consul", "docker-compose"} {
-		if path, err := nodes.Tool(tool); err == nil {
+		if path, err := tools.Find(tool); err == nil {
 			a.Versions = append(a.Versions, one(ctx, path, "version"))
 		}
 	}
